@@ -1,0 +1,1 @@
+"""What the recipes import: data, nets, training, evidence and plots, one concept a module."""
