@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 TORCHVISION = {
     "mnist": "MNIST",
@@ -50,20 +51,22 @@ class Splits:
         return tuple(self.train.x.shape[1:])
 
 
-def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_size: int = 64) -> Splits:
+def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_size: int | None = None) -> Splits:
     """Load a data set by name, or a folder with one sub-folder of pictures per class.
 
     Embedded sets (`digits`, `mnist5k`) and folders are split 60/20/20, stratified, afresh for each `seed`.
     torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
-    `$RECIPES_DATA` and downloaded there. Pictures of a folder are cropped to `image_size` pixels square.
+    `$RECIPES_DATA` and downloaded there. With `image_size`, images are brought to that many pixels square; a folder's
+    pictures, which differ in size, are cropped to 64 without it.
     Raises `ValueError` for an unknown name or unusable data, and `FileNotFoundError` for a missing folder.
     """
     if name in EMBEDDED:
-        return _split_in_three(*EMBEDDED[name](), seed, device)
+        x, y, classes = EMBEDDED[name]()
+        return _split_in_three(_resize(x, image_size), y, classes, seed, device)
     if name in TORCHVISION:
-        return _torchvision(name, seed, device)
+        return _torchvision(name, image_size, seed, device)
     if os.sep in name or Path(name).is_dir():
-        return _split_in_three(*_folder(Path(name).expanduser(), image_size), seed, device)
+        return _split_in_three(*_folder(Path(name).expanduser(), image_size or 64), seed, device)
     known = [*EMBEDDED, *TORCHVISION]
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}, or the path of a folder"
@@ -77,7 +80,7 @@ def batches(split: Split, batch_size: int, generator: torch.Generator) -> Iterat
     net's step.
     """
     order = torch.randperm(len(split), generator=generator).to(split.y.device)
-    yield from zip(split.x[order].split(batch_size), split.y[order].split(batch_size), strict=True)
+    yield from zip(torch.split(split.x[order], batch_size), torch.split(split.y[order], batch_size), strict=True)
 
 
 def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -95,17 +98,22 @@ def _mnist5k() -> tuple[Tensor, Tensor, tuple[str, ...]]:
 EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k}
 
 
-def _torchvision(name: str, seed: int, device: torch.device | str) -> Splits:
+def _resize(x: Tensor, image_size: int | None) -> Tensor:
+    return x if image_size is None else interpolate(x, image_size, mode="area")
+
+
+def _torchvision(name: str, image_size: int | None, seed: int, device: torch.device | str) -> Splits:
     root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
     kind = getattr(torchvision.datasets, TORCHVISION[name])
     try:
         parts = [kind(str(root), train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as error:
         raise ValueError(f"{name} is not in {root} and could not be downloaded ({error}); set RECIPES_DATA") from error
-    (x, y), (x_test, y_test) = ((_as_images(part.data), torch.as_tensor(part.targets).long()) for part in parts)
+    images = [_resize(_as_images(part.data), image_size) for part in parts]
+    (x, y), (x_test, y_test) = zip(images, (torch.as_tensor(part.targets).long() for part in parts), strict=True)
     rest, valid = _stratified(y, 0.1, seed)
-    cuts = (Split(x[rest], y[rest]), Split(x[valid], y[valid]), Split(x_test, y_test))
-    return Splits(*(Split(cut.x.to(device), cut.y.to(device)) for cut in cuts), classes=tuple(parts[0].classes))
+    cuts = [Split(x[cut].to(device), y[cut].to(device)) for cut in (rest, valid)]
+    return Splits(cuts[0], cuts[1], Split(x_test.to(device), y_test.to(device)), tuple(parts[0].classes))
 
 
 def _as_images(pixels: Tensor | np.ndarray) -> Tensor:
@@ -144,12 +152,11 @@ def _open(path: Path, size: int) -> Image.Image:
         raise ValueError(f"{path} is no readable image; remove it or repair it") from error
 
 
-def _split_in_three(
-    x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str
-) -> Splits:
+def _split_in_three(x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str) -> Splits:
     rest, test = _stratified(y, 0.2, seed)
     train, valid = (rest[cut] for cut in _stratified(y[rest], 0.25, seed))
-    return Splits(*(Split(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)), classes=classes)
+    cuts = [Split(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)]
+    return Splits(cuts[0], cuts[1], cuts[2], classes)
 
 
 def _stratified(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

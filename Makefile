@@ -1,0 +1,28 @@
+# `make book` and `make test` set up all they need in .venv: Python 3.11 or newer, git and make are enough.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: book test lint clean
+.DELETE_ON_ERROR:
+
+book: .venv/ready
+	$(BIN)/recipes run
+	$(BIN)/recipes build
+
+test: .venv/ready lint
+	$(BIN)/python -m pytest
+	$(BIN)/recipes check
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,test]'
+	touch $@
+
+clean:
+	rm -rf .venv _build

@@ -1,0 +1,139 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from recipes_lib.data import Splits, batches, load
+
+
+def write_pictures(root: Path, classes: dict[str, int], size: tuple[int, int] = (40, 30), mode: str = "RGB") -> Path:
+    pixels = np.random.default_rng(0)
+    for name, count in classes.items():
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            array = pixels.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+            Image.fromarray(array).convert(mode).save(root / name / f"{index}.png")
+    return root
+
+
+@pytest.mark.parametrize(("name", "shape", "total"), [("digits", (1, 8, 8), 1797), ("mnist5k", (1, 28, 28), 5000)])
+def test_embedded_sets_are_split_60_20_20_and_stratified(name: str, shape: tuple[int, ...], total: int) -> None:
+    splits = load(name)
+    assert splits.shape == shape
+    assert len(splits.classes) == 10
+    sizes = [len(part) for part in (splits.train, splits.valid, splits.test)]
+    assert sum(sizes) == total
+    assert sizes[1] == pytest.approx(total / 5, abs=1)
+    assert sizes[2] == pytest.approx(total / 5, abs=1)
+    for part in (splits.train, splits.valid, splits.test):
+        assert part.x.dtype == torch.float32
+        assert part.y.dtype == torch.int64
+        assert part.x.min() == 0
+        assert part.x.max() == 1
+        counts = part.y.bincount(minlength=10) / len(part)
+        assert (counts - 0.1).abs().max() < 0.01
+
+
+def images(splits: Splits) -> torch.Tensor:
+    return torch.cat([part.x.flatten(1) for part in (splits.train, splits.valid, splits.test)])
+
+
+def test_every_split_deals_out_the_same_images_each_once() -> None:
+    first, second = (images(load("digits", seed=seed)) for seed in (3, 4))
+    assert not torch.equal(first, second)
+    assert sorted(first.tolist()) == sorted(second.tolist())
+
+
+def test_a_seed_draws_one_split_and_another_seed_another() -> None:
+    first, again, other = load("digits", seed=1), load("digits", seed=1), load("digits", seed=2)
+    assert torch.equal(first.train.x, again.train.x)
+    assert not torch.equal(first.test.y, other.test.y)
+
+
+def test_image_size_averages_pixels() -> None:
+    small, large = load("mnist5k", image_size=14), load("mnist5k")
+    assert small.shape == (1, 14, 14)
+    torch.testing.assert_close(small.train.x, torch.nn.functional.avg_pool2d(large.train.x, 2))
+
+
+def test_batches_deal_out_every_image_once_in_an_order_of_the_generator() -> None:
+    train = load("digits").train
+    deal = [list(batches(train, 64, torch.Generator().manual_seed(seed))) for seed in (5, 5, 6)]
+    labels = [torch.cat([y for _, y in epoch]) for epoch in deal]
+    assert [len(y) for _, y in deal[0]][:-1] == [64] * (len(train) // 64)
+    assert torch.equal(labels[0].sort().values, train.y.sort().values)
+    assert torch.equal(labels[0], labels[1])
+    assert not torch.equal(labels[0], labels[2])
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(5))
+    assert torch.equal(torch.cat([x for x, _ in deal[0]]), train.x[order])
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3), ("1", 1), ("LA", 1)])
+def test_a_folder_of_class_folders_loads(tmp_path: Path, mode: str, channels: int) -> None:
+    splits = load(str(write_pictures(tmp_path / "photos", {"cat": 10, "dog": 20}, mode=mode)), image_size=16)
+    assert splits.classes == ("cat", "dog")
+    assert splits.shape == (channels, 16, 16)
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == (18, 6, 6)
+
+
+def test_a_folder_s_pictures_may_differ_in_size_and_mode(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "photos", {"cat": 6, "dog": 6})
+    Image.new("L", (300, 7)).save(root / "cat" / "wide.png")
+    Image.new("CMYK", (64, 64)).save(root / "cat" / "print.jpg")
+    assert load(str(root)).shape == (3, 64, 64)
+
+
+def test_unusable_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give a folder"):
+        load(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match=r"is empty; a classifier needs at least two"):
+        load(str(tmp_path))
+    root = write_pictures(tmp_path / "photos", {"cat": 5})
+    with pytest.raises(ValueError, match=r"has one class \(cat\)"):
+        load(str(root))
+    write_pictures(root, {"dog": 2})
+    with pytest.raises(ValueError, match=r"dog has 2 pictures; splitting needs at least 5"):
+        load(str(root))
+
+
+@pytest.mark.parametrize("content", [b"no picture", b"", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
+def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
+    root = write_pictures(tmp_path / "photos", {"cat": 5, "dog": 5})
+    (root / "dog" / "notes.png").write_bytes(content)
+    with pytest.raises(ValueError, match=r"dog/notes\.png is no readable image; remove it or repair it"):
+        load(str(root))
+
+
+def test_an_unknown_name_meets_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"'mnist5' is unknown; did you mean 'mnist5k'\?"):
+        load("mnist5")
+    with pytest.raises(ValueError, match=r"use one of digits, mnist5k, .* or the path of a folder"):
+        load("zzz")
+
+
+def test_torchvision_s_sets_keep_their_own_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Small:
+        def __init__(self, root: str, train: bool, download: bool) -> None:
+            self.data = torch.full((100 if train else 30, 28, 28), 255 if train else 0, dtype=torch.uint8)
+            self.targets = torch.arange(len(self.data)) % 10
+            self.classes = list("abcdefghij")
+
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST", Small)
+    splits = load("fashion_mnist")
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == (90, 10, 30)
+    assert splits.train.x.min() == 1
+    assert splits.test.x.max() == 0
+
+
+def test_a_set_that_cannot_be_downloaded_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", lambda root, train, download: refuse())
+    monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
+    with pytest.raises(
+        ValueError, match=r"mnist is not in .* could not be downloaded \(no network\); set RECIPES_DATA"
+    ):
+        load("mnist")

@@ -1,0 +1,36 @@
+import time
+
+import pytest
+import torch
+
+from recipes_lib.hardware import Stopwatch, resolve_device, stamp
+
+
+def test_auto_is_the_accelerator_or_the_processor() -> None:
+    here = torch.accelerator.current_accelerator(check_available=True)
+    assert resolve_device() == (here or torch.device("cpu"))
+    assert resolve_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "mps:7", "xpu:42"])
+def test_a_device_that_is_not_here_is_refused_with_what_is(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"device '{name}' is not on this machine; it has cpu.*or use 'auto'"):
+        resolve_device(name)
+
+
+def test_a_word_that_is_no_device_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'gpu' is not a device name; use 'auto'"):
+        resolve_device("gpu")
+
+
+def test_the_stopwatch_measures_seconds() -> None:
+    with Stopwatch() as watch:
+        time.sleep(0.05)
+    assert 0.05 <= watch.seconds < 1
+
+
+def test_the_stamp_names_hardware_and_versions() -> None:
+    mark = stamp(torch.device("cpu"))
+    assert mark["torch"] == torch.__version__.split("+")[0] or str(mark["torch"]).startswith(torch.__version__)
+    assert mark["device"] == "cpu"
+    assert mark["processor"]
