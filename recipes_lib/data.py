@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,8 @@ def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_
 
     Embedded sets (`digits`, `mnist5k`) and folders are split 60/20/20, stratified, afresh for each `seed`.
     torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
-    `$RECIPES_DATA` and downloaded there. With `image_size`, images are brought to that many pixels square; a folder's
-    pictures, which differ in size, are cropped to 64 without it.
+    `$RECIPES_DATA` and downloaded there. Images larger than `image_size` pixels are shrunk to that, square; a folder's
+    pictures, which differ in size, are cropped to it (64 where it is not given).
     Raises `ValueError` for an unknown name or unusable data, and `FileNotFoundError` for a missing folder.
     """
     if name in EMBEDDED:
@@ -83,12 +84,14 @@ def batches(split: Split, batch_size: int, generator: torch.Generator) -> Iterat
     yield from zip(torch.split(split.x[order], batch_size), torch.split(split.y[order], batch_size), strict=True)
 
 
+@cache
 def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
     images, labels = load_digits(return_X_y=True)
     x = torch.from_numpy(images).float().view(-1, 1, 8, 8) / 16
     return x, torch.from_numpy(labels).long(), tuple("0123456789")
 
 
+@cache
 def _mnist5k() -> tuple[Tensor, Tensor, tuple[str, ...]]:
     images, labels = mnist_data()
     x = torch.from_numpy(images).float().view(-1, 1, 28, 28) / 255
@@ -99,7 +102,7 @@ EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k}
 
 
 def _resize(x: Tensor, image_size: int | None) -> Tensor:
-    return x if image_size is None else interpolate(x, image_size, mode="area")
+    return interpolate(x, image_size, mode="area") if image_size and max(x.shape[2:]) > image_size else x
 
 
 def _torchvision(name: str, image_size: int | None, seed: int, device: torch.device | str) -> Splits:

@@ -8,8 +8,10 @@ import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib_inline.backend_inline import set_matplotlib_formats
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+Values = NDArray[np.float64]
 
 # Okabe & Ito's palette, told apart by colour-blind readers too; yellow and black are left out.
 COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]
@@ -38,17 +40,27 @@ def use_style() -> None:
 
 
 def band(ax: Axes, x: ArrayLike, values: ArrayLike, **line: Any) -> None:
-    """Draw the mean over replicates, values (replicates, points), with its 95% interval (Student's) as a band.
+    """Draw the mean over replicates, values (replicates, points), with its 95% interval as a band.
 
-    Points at which a replicate is not finite are left out.
+    The interval is Student's; of shares (every value 0 or 1) Wilson's. Points where a replicate is not finite are left
+    out.
     """
     points, runs = np.asarray(x, dtype=float), np.asarray(values, dtype=float)
     whole = np.isfinite(runs).all(axis=0)
     points, runs = points[whole], runs[:, whole]
-    mean = runs.mean(axis=0)
-    reach = stats.t.ppf(0.975, len(runs) - 1) * stats.sem(runs, axis=0)
-    (drawn,) = ax.plot(points, mean, **line)
-    ax.fill_between(points, mean - reach, mean + reach, color=drawn.get_color(), alpha=0.22, linewidth=0)
+    (drawn,) = ax.plot(points, runs.mean(axis=0), **line)
+    low, high = _wilson(runs) if np.isin(runs, (0, 1)).all() else _student(runs)
+    ax.fill_between(points, low, high, color=drawn.get_color(), alpha=0.22, linewidth=0)
+
+
+def _student(runs: Values) -> tuple[Values, Values]:
+    mean, reach = runs.mean(axis=0), stats.t.ppf(0.975, len(runs) - 1) * stats.sem(runs, axis=0)
+    return mean - reach, mean + reach
+
+
+def _wilson(runs: Values) -> tuple[Values, Values]:
+    tests = [stats.binomtest(int(hits), len(runs)).proportion_ci(method="wilson") for hits in runs.sum(axis=0)]
+    return np.array([test.low for test in tests]), np.array([test.high for test in tests])
 
 
 def effects(ax: Axes, names: Sequence[str], means: ArrayLike, intervals: ArrayLike) -> None:

@@ -56,6 +56,7 @@ def test_image_size_averages_pixels() -> None:
     small, large = load("mnist5k", image_size=14), load("mnist5k")
     assert small.shape == (1, 14, 14)
     torch.testing.assert_close(small.train.x, torch.nn.functional.avg_pool2d(large.train.x, 2))
+    assert load("digits", image_size=14).shape == (1, 8, 8)
 
 
 def test_batches_deal_out_every_image_once_in_an_order_of_the_generator() -> None:
