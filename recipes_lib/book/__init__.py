@@ -1,0 +1,1 @@
+"""What makes the book: run, check, build, ledger. No recipe imports it."""

@@ -1,0 +1,29 @@
+"""Check recipes: the contract first, then every stored output against a run of its own (nbval, strict)."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from recipes_lib.book.contract import problems
+from recipes_lib.book.processes import THREADS, run_tree
+from recipes_lib.book.project import Book
+
+SANITIZE = Path(__file__).with_name("nbval.cfg")
+CELL_TIMEOUT = 600  # seconds
+
+
+def check(book: Book, names: Sequence[str], *, contract_only: bool = False) -> bool:
+    """Print what is wrong with the chosen recipes, and say whether nothing is."""
+    recipes = book.choose(names)
+    found = [problem for recipe in recipes for problem in problems(book, recipe)]
+    print(*found, f"contract: {len(recipes)} recipes, {len(found)} problems", sep="\n", flush=True)
+    return not found if contract_only else _outputs_reproduce(book, [recipe.path for recipe in recipes]) and not found
+
+
+def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
+    # With `=`, or pytest takes the file's folder for the root of the tests.
+    options = [f"--nbval-sanitize-with={SANITIZE}", f"--nbval-cell-timeout={CELL_TIMEOUT}", f"--rootdir={book.root}"]
+    paths = [str(path.relative_to(book.root)) for path in notebooks]
+    command = [sys.executable, "-m", "pytest", "--nbval", *options, "-p", "no:cacheprovider", *paths]
+    return run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1")) == 0

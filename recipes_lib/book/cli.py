@@ -1,0 +1,164 @@
+"""The `recipes` command."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperCommand, TyperGroup
+
+from recipes_lib.book import report
+from recipes_lib.book.project import Book, BookError, claim_records, read_notebook
+from recipes_lib.book.run import EXECUTED, last_run
+from recipes_lib.book.run import run as run_recipes
+
+Names = Annotated[list[str] | None, typer.Argument(help="Recipes, by name; all where none is given.")]
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        # Asked to end, clean up as at Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise typer.Exit(130) from error
+        except BookError as error:
+            print(f"recipes: {' '.join(str(error).split())}", file=sys.stderr)
+            raise typer.Exit(2) from error
+
+
+class _RunCommand(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _join_pairs(args))
+
+
+def _join_pairs(args: list[str]) -> list[str]:
+    """Join papermill's `-p key value` to `-p key=value`: typer knows no repeated option of two words."""
+    joined, rest = [], list(args)
+    while rest:
+        word = rest.pop(0)
+        joined.append(word)
+        if word in ("-p", "--parameter"):
+            if len(rest) < 2:
+                raise BookError(f"{word} needs a name and a value; for example {word} seed 7")
+            joined.append(f"{rest.pop(0)}={rest.pop(0)}")
+    return joined
+
+
+app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.command("list")
+def list_() -> None:
+    """List the recipes, their claims and parameters, and what became of their last run."""
+    book = Book.find(Path.cwd())
+    table = Table("recipe", "title", "claims", "parameters", "seconds", "verdicts", box=None, pad_edge=False)
+    for recipe in book.recipes:
+        path = book.root / EXECUTED / recipe.path.name
+        done = path if last_run(path) else recipe.path
+        claims = sum(claim["recipe"] == recipe.name for claim in book.claims)
+        seconds = last_run(done).get("seconds")
+        table.add_row(
+            recipe.name,
+            escape(recipe.title),
+            str(claims),
+            escape(", ".join(f"{name}={value!r}" for name, value in recipe.parameters.items())),
+            "" if seconds is None else f"{seconds:.1f}",
+            report.verdicts(claim_records(read_notebook(done))),
+        )
+    Console().print(table)
+
+
+@app.command(cls=_RunCommand)
+def run(
+    names: Names = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="KEY VALUE", help="Set a parameter; repeatable."),
+    ] = None,
+    scale: Annotated[str | None, typer.Option(help="quick or full.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, …")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="INTEGER", help="Base seed of the replicates.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Recipes at once; default: one per core.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail where a verdict differs from the book's.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run the unchanged again, too.")] = False,
+) -> None:
+    """Execute recipes in parallel; those that did not change since are left alone."""
+    book, console = Book.find(Path.cwd()), Console()
+    given = dict(pair.split("=", 1) for pair in parameter or [])
+    sugar = {"scale": scale, "device": device, "seed": seed}
+    given |= {name: value for name, value in sugar.items() if value is not None}
+    where = out or book.root / EXECUTED
+    outcomes = run_recipes(book, names or [], given, out=where, jobs=jobs, force=force, console=console)
+    console.print(report.table(outcomes))
+    differing = [f"{row.name}: {claim}" for row in outcomes for claim in row.differing]
+    if strict and differing:
+        console.print(f"differs from the book's verdict: {'; '.join(differing)}", markup=False)
+    raise typer.Exit(_exit_code(outcomes, strict and bool(differing)))
+
+
+def _exit_code(outcomes: list[report.Outcome], differs: bool) -> int:
+    statuses = {row.status for row in outcomes}
+    return 130 if "interrupted" in statuses else int(differs or "failed" in statuses)
+
+
+Executed = Annotated[Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")]
+
+
+@app.command()
+def check(
+    names: Names = None,
+    contract_only: Annotated[bool, typer.Option("--contract-only", help="Do not run anything.")] = False,
+) -> None:
+    """Check recipes against their contract, then their stored outputs against a fresh run."""
+    # Commands import their own module: what one needs would slow down the start of the others.
+    from recipes_lib.book.check import check as check_recipes
+
+    raise typer.Exit(int(not check_recipes(Book.find(Path.cwd()), names or [], contract_only=contract_only)))
+
+
+@app.command()
+def build(executed: Executed = None) -> None:
+    """Build the book from executed notebooks."""
+    from recipes_lib.book.build import build as build_book
+
+    book = Book.find(Path.cwd())
+    built = build_book(book, executed or book.root / EXECUTED)
+    if built is None:
+        print("recipes: the book was not built; mend what is said above", file=sys.stderr)
+        raise typer.Exit(1)
+    index, new = built
+    print(f"{'Open' if new else 'Unchanged. Open'} {index}")
+
+
+@app.command()
+def ledger(
+    executed: Executed = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print every claim that was put to the test, with its verdicts."""
+    from recipes_lib.book.ledger import rows, to_json, to_table
+
+    book = Book.find(Path.cwd())
+    found = rows(book, executed or book.root / EXECUTED)
+    print(to_json(found)) if json else Console().print(to_table(found))
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="The concept, as a Python name: batch_size.")],
+    title: Annotated[str | None, typer.Option(help="The question, as the page's title.")] = None,
+) -> None:
+    """Start a recipe from the template."""
+    from recipes_lib.book.new import create
+
+    path = create(Book.find(Path.cwd()), name, title or f"What does {name.replace('_', ' ')} change?")
+    print(f"Created {path}; now write it, then `recipes run {name} --out chapters` and `recipes check {name}`")

@@ -1,0 +1,52 @@
+"""What an executed notebook depends on, in one number: while it stays, there is nothing to run again."""
+
+import json
+import platform
+from collections.abc import Mapping
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import requires, version
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+
+from recipes_lib.book.project import Recipe, tags
+
+
+def source_digest(notebook: Any) -> str:
+    """Digest the code cells, their tags included: outputs that came from other code are stale.
+
+    A cell that papermill injected is left out: a run with other parameters keeps the digest.
+    """
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and "injected-parameters" not in tags(cell)]
+    return _digest([(tags(cell), cell.source) for cell in code])
+
+
+def fingerprint(recipe: Recipe, parameters: Mapping[str, Any]) -> str:
+    """Digest the cells, the merged parameters, the library, the versions and the reader's data folders."""
+    cells = [(cell.cell_type, tags(cell), cell.source) for cell in recipe.notebook.cells]
+    folders = {value: _contents(value) for value in parameters.values() if isinstance(value, str) and "/" in value}
+    return _digest([cells, sorted(parameters.items()), _library(), versions(), folders])
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python and the package's own requirements, as installed here."""
+    needed = [Requirement(line) for line in requires("pytorch-recipes") or []]
+    names = [need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})]
+    return {"python": platform.python_version()} | {name: version(name) for name in names}
+
+
+def _library() -> dict[str, str]:
+    files = sorted(Path(__file__).parents[1].glob("*.py"))
+    return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _contents(folder: str) -> list[tuple[str, int, int]]:
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+
+
+def _digest(value: Any) -> str:
+    return sha256(json.dumps(value, sort_keys=True, default=repr).encode()).hexdigest()

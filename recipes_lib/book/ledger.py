@@ -1,0 +1,115 @@
+"""The ledger: every claim that an executed recipe has put to the test, with its verdicts."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape as escape_markup
+from rich.table import Table
+
+from recipes_lib.book.project import CHAPTERS, Book, BookError, claim_records, read_notebook
+
+GPU_RESULTS = Path("benchmarks") / "results" / "gpu.json"
+COLUMNS = ("Claim", "Claimed by", "Effect", "Pairs", "On CPU", "On GPU", "Recipe")
+NONE = "–"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One claim: the record shown, and its verdict on a processor and on a GPU where it was measured there."""
+
+    recipe: str
+    title: str
+    record: dict[str, Any]
+    cpu: str | None
+    gpu: str | None
+
+
+def rows(book: Book, executed: Path) -> list[Row]:
+    """Gather the claims of the notebooks in `executed`. Raises `BookError` where none was executed."""
+    found = list(_rows(book, executed))
+    if not found:
+        raise BookError(f"no executed recipe in {executed} has a claim; run `recipes run` first")
+    return found
+
+
+def _rows(book: Book, executed: Path) -> Iterator[Row]:
+    elsewhere = _gpu_verdicts(book.root / GPU_RESULTS)
+    for recipe in book.recipes:
+        path = executed / recipe.path.name
+        for record in claim_records(read_notebook(path)) if path.exists() else []:
+            on_cpu = record["device"] == "cpu"
+            gpu = elsewhere.get(_key(record)) if on_cpu else record["verdict"]
+            yield Row(recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, gpu)
+
+
+def _gpu_verdicts(path: Path) -> dict[tuple[str, str], str]:
+    if not path.exists():
+        return {}
+    try:
+        recipes = json.loads(path.read_text(encoding="utf-8"))["recipes"]
+        return {_key(record): record["verdict"] for recipe in recipes for record in recipe["claims"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise BookError(f"{path} is no report of `recipes run` ({error!r}); put a report.json there") from error
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str]:
+    return record["id"], record.get("case", "")
+
+
+def effect(record: dict[str, Any]) -> str:
+    """The effect and its interval, in words."""
+    if record["interval"] is None:
+        return f"{record['unit']} {record['effect']:.2g}"
+    form, unit = (".3f", "×") if record["unit"] == "ratio" else ("+.3f", "")
+    value, low, high = (f"{number:{form}}{unit}" for number in (record["effect"], *record["interval"]))
+    return f"{value} ({low} to {high})"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    record = row.record
+    case = f" ({record['case']})" if record.get("case") else ""
+    verdicts = (row.cpu or NONE, row.gpu or NONE)
+    return (
+        f"{record['statement']} [{record['id']}{case}]",
+        record["source"],
+        effect(record),
+        str(record["n"]),
+        *verdicts,
+    )
+
+
+def to_json(found: list[Row]) -> str:
+    """The rows as JSON."""
+    return json.dumps([asdict(row) for row in found], indent=1, ensure_ascii=False)
+
+
+def to_table(found: list[Row]) -> Table:
+    """The rows for a terminal."""
+    table = Table(*COLUMNS, pad_edge=False)
+    for row in found:
+        table.add_row(*map(escape_markup, _cells(row)), row.recipe)
+    return table
+
+
+def to_html(found: list[Row], sources: dict[str, str]) -> str:
+    """The rows for the book's page; without a blank line, at which Markdown would end the table."""
+    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    body = "\n".join(_html_row(row, sources) for row in found)
+    return f'<div style="overflow-x: auto">\n<table class="table ledger">\n<tr>{head}</tr>\n{body}\n</table>\n</div>'
+
+
+def _html_row(row: Row, sources: dict[str, str]) -> str:
+    record = row.record
+    _, _, measured, pairs, cpu, gpu = (escape(cell) for cell in _cells(row))
+    case = f" · {escape(record['case'])}" if record.get("case") else ""
+    claim = f"{escape(record['statement'])}<br><small><code>{escape(record['id'])}</code>{case}</small>"
+    by = " ".join(
+        f'<abbr title="{escape(sources.get(name, name))}">{escape(name)}</abbr>' for name in record["source"].split()
+    )
+    link = f'<a href="{CHAPTERS}/{row.recipe}.html#verdict">{escape(row.title)}</a>'
+    cells = (claim, by, measured, pairs, f"<strong>{cpu}</strong>", f"<strong>{gpu}</strong>", link)
+    return "<tr>" + "".join(f"<td>{' '.join(cell.split())}</td>" for cell in cells) + "</tr>"

@@ -1,0 +1,33 @@
+"""Child processes that leave nobody behind: kernels have process groups of their own."""
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def run_tree(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, stdout: int | None = None) -> int:
+    """Run a command and return its code; interrupted, kill all it started. Standard error is shown."""
+    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout)
+    try:
+        return process.wait()
+    finally:
+        kill_tree(process)
+
+
+def kill_tree(process: subprocess.Popen[Any]) -> None:
+    """Kill a process, where it still runs, and its descendants."""
+    with suppress(psutil.NoSuchProcess):
+        if process.poll() is None:
+            parent = psutil.Process(process.pid)
+            # A stopped parent starts no further kernel between the count and the kill.
+            parent.suspend()
+            for member in [*parent.children(recursive=True), parent]:
+                with suppress(psutil.NoSuchProcess):
+                    member.kill()
+    process.wait()

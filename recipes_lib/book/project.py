@@ -1,0 +1,173 @@
+"""The book on disk: its root, its recipes in the order of `_toc.yml`, its list of claims."""
+
+import ast
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+CHAPTERS = "chapters"
+
+
+class BookError(Exception):
+    """What a person can mend, in one line: what, where, remedy. The command then exits with code 2."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One notebook under `chapters/`."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def text(self) -> str:
+        """The file as it was when first looked at. Raises `BookError` where it cannot be read."""
+        return _read(self.path)
+
+    @cached_property
+    def notebook(self) -> Any:
+        """The parsed notebook. Raises `BookError` where the file is none."""
+        return parse_notebook(self.text, self.path)
+
+    @property
+    def title(self) -> str:
+        """The first heading, or the name."""
+        lines = (
+            line for cell in self.notebook.cells if cell.cell_type == "markdown" for line in cell.source.split("\n")
+        )
+        return next((line[2:].strip() for line in lines if line.startswith("# ")), self.name)
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Names and defaults of the cell tagged `parameters`. Raises `BookError` for a non-literal."""
+        cells = [cell.source for cell in self.notebook.cells if "parameters" in tags(cell)]
+        try:
+            return dict(pair for source in cells for pair in _literals(source))
+        except (SyntaxError, ValueError) as error:
+            remedy = "give every parameter a literal"
+            raise BookError(f"{self.path}: the cell tagged 'parameters' is not readable ({error}); {remedy}") from error
+
+
+@dataclass(frozen=True)
+class Book:
+    """A folder that holds `_toc.yml`."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> "Book":
+        """Take the nearest folder, from `start` up, that holds a book. Raises `BookError` at none."""
+        for folder in (start, *start.parents):
+            if (folder / "_toc.yml").is_file():
+                return cls(folder)
+        raise BookError(f"{start} is not inside a book (no _toc.yml here or above); change into the book's folder")
+
+    @cached_property
+    def pages(self) -> list[str]:
+        """Every page that `_toc.yml` lists, in its order, without suffix."""
+        path = self.root / "_toc.yml"
+        try:
+            return list(_files(yaml.safe_load(_read(path))))
+        except yaml.YAMLError as error:
+            raise BookError(f"{path} is not YAML ({' '.join(str(error).split())}); repair it") from error
+
+    @cached_property
+    def recipes(self) -> list[Recipe]:
+        """The listed notebooks under `chapters/`. Raises `BookError` where a listed one is missing."""
+        names = [page.removeprefix(f"{CHAPTERS}/") for page in self.pages if page.startswith(f"{CHAPTERS}/")]
+        return [Recipe(name, self.root / CHAPTERS / f"{name}.ipynb") for name in names]
+
+    def choose(self, names: Iterable[str]) -> list[Recipe]:
+        """Pick recipes by name, all where no name is given. Raises `BookError` for an unknown name."""
+        known = {recipe.name: recipe for recipe in self.recipes}
+        wanted = list(dict.fromkeys(names)) or list(known)
+        for name in wanted:
+            if name not in known:
+                raise BookError(f"recipe {name!r} is not in {self.root / '_toc.yml'}; {nearest(name, known)}")
+        return [known[name] for name in wanted]
+
+    @cached_property
+    def _claims_file(self) -> dict[str, Any]:
+        path = self.root / "claims.toml"
+        try:
+            return tomllib.loads(_read(path)) if path.exists() else {}
+        except tomllib.TOMLDecodeError as error:
+            raise BookError(f"{path} is not TOML ({error}); repair it") from error
+
+    @property
+    def claims(self) -> list[dict[str, Any]]:
+        """The rows of `claims.toml`: id, recipe, claim, sources, metric."""
+        return list(self._claims_file.get("claim", []))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Who claims: short name to full reference."""
+        return dict(self._claims_file.get("sources", {}))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say which known name was probably meant."""
+    names = list(known)
+    near = get_close_matches(name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(names) or '(none)'}"
+
+
+def parse_notebook(text: str, path: Path) -> Any:
+    """Parse a version 4 notebook, cell sources joined. Raises `BookError` where `text` is none."""
+    try:
+        notebook = nbformat.v4.reads(text)
+        if notebook.nbformat == 4 and all(cell.cell_type and tags(cell) is not None for cell in notebook.cells):
+            return notebook
+        problem = f"notebook format {notebook.nbformat}"
+    except ValueError as error:
+        problem = f"not JSON: {error}"
+    except (AttributeError, KeyError, TypeError):
+        problem = "JSON, but without a notebook's cells"
+    raise BookError(f"{path} is no notebook ({problem}); restore it, for example with `git checkout {path.name}`")
+
+
+def read_notebook(path: Path) -> Any:
+    """Read and parse a notebook. Raises `BookError` where there is none."""
+    return parse_notebook(_read(path), path)
+
+
+def tags(cell: Any) -> list[str]:
+    """The tags of a cell."""
+    return list(cell.metadata.get("tags", []))
+
+
+def claim_records(notebook: Any) -> list[dict[str, Any]]:
+    """The records that claim cards carry, in order."""
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output.metadata["claim"] for output in outputs if "claim" in output.get("metadata", {})]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise BookError(f"cannot read {path} ({error.strerror}); restore it or take it out of _toc.yml") from error
+    except UnicodeDecodeError as error:
+        raise BookError(f"{path} is not UTF-8 text ({error.reason}); restore it") from error
+
+
+def _files(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        names = [node[key] for key in ("root", "file") if key in node]
+        yield from (str(name).removesuffix(".ipynb").removesuffix(".md") for name in names)
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for child in children:
+        yield from _files(child)
+
+
+def _literals(source: str) -> Iterator[tuple[str, Any]]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, ast.literal_eval(node.value)

@@ -1,0 +1,174 @@
+"""Execute recipes in parallel, longest first; keep finished notebooks whole; leave the unchanged alone."""
+
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from rich.console import Console
+
+from recipes_lib.book import parameters, report
+from recipes_lib.book.execute import Execution
+from recipes_lib.book.files import make_writable, write_notebook
+from recipes_lib.book.fingerprint import fingerprint, source_digest
+from recipes_lib.book.project import CHAPTERS, Book, BookError, Recipe, claim_records, read_notebook
+
+EXECUTED = Path("_build") / "executed"
+
+
+@dataclass
+class Task:
+    """A recipe to run, with the parameters given, and where its notebook goes."""
+
+    recipe: Recipe
+    given: dict[str, Any]
+    output: Path
+    failures: Path
+
+    def __post_init__(self) -> None:
+        self.outcome = report.Outcome(self.recipe.name)
+        self.fingerprint = fingerprint(self.recipe, self.recipe.parameters | self.given)
+        self.last = last_run(self.output)
+        self.expected = (self.last or last_run(self.recipe.path)).get("seconds", float("inf"))
+
+
+def last_run(path: Path) -> dict[str, Any]:
+    """What an executed notebook says of its run; nothing where there is no such notebook."""
+    with suppress(BookError):
+        return dict(read_notebook(path).metadata.get("recipes", {}))
+    return {}
+
+
+def run(
+    book: Book,
+    names: Sequence[str],
+    given: Mapping[str, str],
+    *,
+    out: Path,
+    jobs: int | None = None,
+    force: bool = False,
+    console: Console,
+) -> list[report.Outcome]:
+    """Run recipes into `out` and report on each. Raises `BookError` for bad input, before any runs."""
+    started = time.monotonic()
+    out = out.resolve()
+    in_place = out == (book.root / CHAPTERS).resolve()
+    if in_place and given:
+        raise BookError(f"outputs with changed parameters must not replace a chapter; drop {', '.join(given)} or --out")
+    # The chapters' own folder holds nothing but recipes.
+    records = book.root / "_build" / CHAPTERS if in_place else out
+    tasks = [
+        Task(recipe, parameters.choose(recipe, given), out / recipe.path.name, records / "failed")
+        for recipe in book.choose(names)
+    ]
+    for folder in {out, records}:
+        make_writable(folder)
+    outcomes = [task.outcome for task in tasks]
+    changed = [task for task in tasks if force or not _unchanged(task)]
+    if changed:
+        # Imported late: only a real run needs it, and it knows the limits of a container.
+        from joblib import cpu_count
+
+        jobs = jobs or cpu_count()
+        with _stop_signal() as stop, report.board(outcomes, console) as tell:
+            _run_all(changed, jobs, max(1, cpu_count() // jobs), stop, tell)
+    shared = tasks[0].given if tasks else {}
+    report.write_report(records / "report.json", outcomes, shared, time.monotonic() - started)
+    return outcomes
+
+
+def _unchanged(task: Task) -> bool:
+    if task.last.get("fingerprint") != task.fingerprint:
+        return False
+    done, row = read_notebook(task.output), task.outcome
+    row.status, row.seconds, row.output = "unchanged", task.last["seconds"], str(task.output)
+    row.claims = claim_records(done)
+    return True
+
+
+def _run_all(tasks: list[Task], jobs: int, threads: int, stop: Event, tell: report.Tell) -> None:
+    waiting = sorted(tasks, key=lambda task: task.expected)
+    running: list[tuple[Task, Execution]] = []
+    try:
+        while (waiting or running) and not stop.is_set():
+            while waiting and len(running) < jobs:
+                task = waiting.pop()
+                running.append((task, Execution(task.recipe.text, task.given, threads)))
+                task.outcome.status = "running"
+            stop.wait(0.05)
+            for task, execution in [pair for pair in running if _finished(*pair)]:
+                running.remove((task, execution))
+                execution.close()
+                tell(task.outcome)
+    finally:
+        for task, execution in running:
+            execution.close()
+            task.outcome.status = "interrupted"
+        for task in waiting:
+            task.outcome.status = "interrupted"
+
+
+def _finished(task: Task, execution: Execution) -> bool:
+    success = execution.poll()
+    task.outcome.seconds = execution.seconds
+    if success is None:
+        return False
+    task.outcome.error = _why_not(task) if success else execution.error()
+    task.outcome.status = "failed" if task.outcome.error else "passed"
+    if notebook := execution.notebook():
+        _keep(task, notebook)
+    return True
+
+
+def _why_not(task: Task) -> str | None:
+    """Say why an executed notebook may not take its place: an author's edit goes before our outputs."""
+    path = task.recipe.path
+    edited = task.output == path.resolve() and Recipe(task.recipe.name, path).text != task.recipe.text
+    return "the chapter was edited while it ran; run it again" if edited else None
+
+
+def _keep(task: Task, notebook: Any) -> None:
+    row, failure = task.outcome, task.failures / task.recipe.path.name
+    row.claims = claim_records(notebook)
+    if row.error:
+        write_notebook(failure, notebook)
+    else:
+        write_notebook(task.output, _clean(notebook, task))
+        failure.unlink(missing_ok=True)
+    row.output = str(failure if row.error else task.output)
+
+
+def _clean(notebook: Any, task: Task) -> Any:
+    """Strip what differs from run to run, and note what the outputs depend on."""
+    for cell in notebook.cells:
+        for key in ("papermill", "execution"):
+            cell.metadata.pop(key, None)
+        if not cell.metadata.get("tags", True):
+            del cell.metadata["tags"]
+    notebook.metadata.pop("papermill", None)
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["recipes"] = {
+        "fingerprint": task.fingerprint,
+        "source": source_digest(notebook),
+        "seconds": task.outcome.seconds,
+        "finished": report.now(),
+        "parameters": task.recipe.parameters | task.given,
+    }
+    return notebook
+
+
+@contextmanager
+def _stop_signal() -> Iterator[Event]:
+    """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

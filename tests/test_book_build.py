@@ -1,0 +1,158 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Invoke, good_recipe
+
+from recipes_lib.book.build import repository
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def no_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+
+
+@pytest.fixture
+def book(make_book: Make, recipes_command: Invoke) -> Path:
+    root = make_book(good=good_recipe())
+    assert recipes_command("run", "--seed", "3").exit_code == 0
+    return root
+
+
+def test_the_built_book_shows_outputs_and_the_ledger(
+    book: Path, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = recipes_command("build")
+    assert result.exit_code == 0, capfd.readouterr()
+    html = book / "_build" / "html"
+    assert f"Open {html / 'index.html'}" in result.output
+    page, ledger = ((html / name).read_text() for name in ("chapters/good.html", "ledger.html"))
+    assert 'class="measured"' in page
+    assert '<span class="pre">3</span>' in page
+    assert "# Parameters" not in page
+    assert "hide-input" in page or "Show code cell source" in page
+    for part in (
+        "it-works holds.",
+        "+0.500 (+0.500 to +0.500)",
+        "chapters/good.html#verdict",
+        "A book &amp; its author",
+    ):
+        assert part in ledger
+    assert 'id="verdict"' in page
+    assert "github.com/OWNER" not in page
+    assert "colab.research" not in page
+
+    stamp = (html / "index.html").stat().st_mtime_ns
+    result = recipes_command("build")
+    assert (result.exit_code, "Unchanged" in result.output) == (0, True)
+    assert (html / "index.html").stat().st_mtime_ns == stamp
+
+    (book / "intro.md").write_text("# Welcome\n\n[lost](nowhere.md)\n")
+    assert recipes_command("build").exit_code == 1
+    assert "nowhere.md" in capfd.readouterr().err
+    assert (html / "index.html").stat().st_mtime_ns == stamp
+
+    (book / "intro.md").write_text("# Welcome\n")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/book")
+    assert recipes_command("build").exit_code == 0
+    page = (html / "chapters/good.html").read_text()
+    assert "https://colab.research.google.com/github/somebody/book/blob/main/chapters/good.ipynb" in page
+    assert [path.name for path in (book / "_build").glob("book-*")] == []
+
+
+def test_the_page_has_the_chapters_prose_and_the_executions_outputs(book: Path, recipes_command: Invoke) -> None:
+    chapter = book / "chapters" / "good.ipynb"
+    chapter.write_text(chapter.read_text().replace("Try it.", "Try it twice."))
+    assert recipes_command("build").exit_code == 0
+    page = json.loads((book / "_build" / "stage" / "chapters" / "good.ipynb").read_text())
+    assert "Try it twice." in "".join(page["cells"][0]["source"])
+    assert page["cells"][2]["metadata"]["tags"] == ["setup", "hide-input"]
+    assert sum(bool(cell.get("outputs")) for cell in page["cells"]) == 1
+
+
+def test_a_recipe_that_changed_since_is_refused(book: Path, recipes_command: Invoke) -> None:
+    chapter = book / "chapters" / "good.ipynb"
+    chapter.write_text(chapter.read_text().replace('\\"it-works\\", 0.5', '\\"it-works\\", 0.6'))
+    result = recipes_command("build")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "recipe 'good' changed since it was executed; run `recipes run good`" in result.stderr
+    assert not (book / "_build" / "html").exists()
+
+
+def test_a_listed_page_that_is_missing_is_refused(book: Path, recipes_command: Invoke) -> None:
+    (book / "intro.md").unlink()
+    result = recipes_command("build")
+    assert (result.exit_code, "lists 'intro', but there is no such page" in result.stderr) == (2, True)
+
+
+def test_the_chapters_themselves_can_be_built(
+    make_book: Make, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_book(good=good_recipe())
+    assert recipes_command("run", "--out", "chapters").exit_code == 0
+    monkeypatch.setattr("recipes_lib.book.build._draw", lambda stage, html: False)
+    assert recipes_command("build", "--executed", "chapters").exit_code == 1
+    config = yaml.safe_load((root / "_build" / "stage" / "_config.yml").read_text())
+    assert "launch_buttons" not in config
+    assert config["html"] == {}
+
+
+@pytest.mark.parametrize(
+    ("remote", "url"),
+    [
+        ("git@github.com:some-body/my.book.git", "https://github.com/some-body/my.book"),
+        ("https://github.com/somebody/book", "https://github.com/somebody/book"),
+        ("https://user:word@github.com/somebody/book.git/", "https://github.com/somebody/book"),
+        ("https://example.org/somebody/book.git", None),
+        (None, None),
+    ],
+)
+def test_links_follow_the_git_remote(tmp_path: Path, remote: str | None, url: str | None) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    if remote:
+        subprocess.run(["git", "-C", str(tmp_path), "remote", "add", "origin", remote], check=True)
+    assert repository(tmp_path) == url
+
+
+def gpu_report(book: Path, text: str) -> None:
+    path = book / "benchmarks" / "results" / "gpu.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(book: Path, recipes_command: Invoke) -> None:
+    def verdicts() -> tuple[Any, Any]:
+        (row,) = json.loads(recipes_command("ledger", "--json").stdout)
+        return row["cpu"], row["gpu"]
+
+    assert verdicts() == ("supported", None)
+    claims = [{"id": "it-works", "case": "", "verdict": "undecided"}, {"id": "else", "verdict": "supported"}]
+    gpu_report(book, json.dumps({"recipes": [{"claims": claims}]}))
+    assert verdicts() == ("supported", "undecided")
+    assert "it-works holds." in recipes_command("ledger").output
+    executed = book / "_build" / "executed" / "good.ipynb"
+    executed.write_text(executed.read_text().replace('"device": "cpu"', '"device": "cuda"'))
+    assert verdicts() == (None, "supported")
+
+
+def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke) -> None:
+    gpu_report(book, "{}")
+    result = recipes_command("ledger")
+    assert (result.exit_code, "gpu.json is no report of `recipes run`" in result.stderr) == (2, True)
+
+
+def test_a_statement_cannot_break_the_page(make_book: Make, recipes_command: Invoke) -> None:
+    from recipes_lib.book.ledger import Row, to_html
+
+    record = {"id": "a", "case": "<b>", "source": "S1", "statement": "x < y & <script>\n\nz", "device": "cpu"}
+    record |= {"verdict": "supported", "effect": 1.5, "interval": [1.25, 2.0], "unit": "ratio", "n": 8}  # type: ignore[dict-item]
+    html = to_html([Row("r", "A <i>title</i>", record, "supported", None)], {})
+    assert "\n\n" not in html
+    assert "1.500× (1.250× to 2.000×)" in html
+    assert not any(raw in html for raw in ("<b>", "<script>", "<i>"))

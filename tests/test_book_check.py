@@ -1,0 +1,213 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Invoke, good_recipe, write_book
+from nbformat import v4
+from typer.testing import CliRunner
+
+from recipes_lib.book.cli import app
+from recipes_lib.book.contract import problems
+from recipes_lib.book.project import Book
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The text of a recipe that was run in place, and that keeps the contract."""
+    root = write_book(tmp_path_factory.mktemp("executed") / "book", good=good_recipe())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert CliRunner().invoke(app, ["run", "--out", "chapters"]).exit_code == 0
+    assert problems(Book(root), Book(root).recipes[0]) == []
+    return (root / "chapters" / "good.ipynb").read_text()
+
+
+@pytest.fixture
+def book(make_book: Callable[..., Path], executed: str) -> Path:
+    root = make_book(good=good_recipe())
+    (root / "chapters" / "good.ipynb").write_text(executed)
+    return root
+
+
+def change(root: Path, how: Callable[[Any], object]) -> None:
+    path = root / "chapters" / "good.ipynb"
+    notebook = json.loads(path.read_text())
+    how(notebook)
+    path.write_text(json.dumps(notebook))
+
+
+def claim_cell(notebook: Any) -> Any:
+    return next(cell for cell in notebook["cells"] if cell["source"][:1] == ['Study().claim("it-works", 0.5)'])
+
+
+def record(notebook: Any) -> Any:
+    return claim_cell(notebook)["outputs"][0]["metadata"]["claim"]
+
+
+def stale(notebook: Any) -> None:
+    claim_cell(notebook)["source"] = ['Study().claim("it-works", 0.7)']
+
+
+def retag(*tags: str) -> Callable[[Any], None]:
+    return lambda notebook: claim_cell(notebook)["metadata"].update(tags=list(tags))
+
+
+def say(index: int, text: str) -> Callable[[Any], None]:
+    return lambda notebook: notebook["cells"][index]["source"].append(text)
+
+
+def section(title: str, text: str) -> Callable[[Any], None]:
+    def change_it(notebook: Any) -> None:
+        cell = next(cell for cell in notebook["cells"] if cell["source"][0].startswith(f"## {title}"))
+        cell["source"].append(text)
+
+    return change_it
+
+
+def stores(**output: Any) -> Callable[[Any], None]:
+    return lambda notebook: claim_cell(notebook)["outputs"].append(output)
+
+
+STDERR = {"output_type": "stream", "name": "stderr", "text": [" 40%|████      | 4/10"]}
+ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}
+WIDGET = {
+    "output_type": "display_data",
+    "metadata": {},
+    "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}},
+}
+BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
+    "older format": (lambda nb: nb.update(nbformat_minor=4), "is older than notebook format 4.5"),
+    "no cell id": (lambda nb: nb["cells"][0].pop("id"), "is no valid notebook: 'id' is a required property"),
+    "code without outputs": (lambda nb: claim_cell(nb).pop("outputs"), "is no valid notebook"),
+    "no title": (lambda nb: nb["cells"][0].update(source=["**Short answer**"]), "cell 1: does not begin with a title"),
+    "no short answer": (lambda nb: nb["cells"][0].update(source=["# Title?"]), "cell 1: has no short answer"),
+    "no section": (lambda nb: nb["cells"].pop(3), "sections are Solution"),
+    "sections out of order": (lambda nb: nb["cells"].insert(3, nb["cells"].pop(4)), "sections are Solution, Problem"),
+    "no parameters": (lambda nb: nb["cells"][1]["metadata"].clear(), "0 cells are tagged 'parameters'"),
+    "two of parameters": (retag("parameters"), "2 cells are tagged 'parameters'"),
+    "other default": (lambda nb: nb["cells"][1]["source"].__setitem__(2, "seed = 1  # any\n"), "lacks seed = 0"),
+    "no comment": (say(1, "\nlast = '#'"), "cell 2: \"last = '#'\" has no comment"),
+    "no literal": (say(1, "\nlast = min(1, 2)  # one"), "cell tagged 'parameters' is not readable"),
+    "long cell": (lambda nb: claim_cell(nb)["source"].extend("\n" * 21), "has more than 20 lines"),
+    "injected": (retag("injected-parameters"), "was injected by papermill"),
+    "no outputs": (lambda nb: claim_cell(nb).update(outputs=[]), "has no outputs; run"),
+    "dropped card": (lambda nb: claim_cell(nb).update(outputs=[]), "makes 1 claims but stores 0 cards"),
+    "not executed": (lambda nb: claim_cell(nb).update(execution_count=None), "was not executed in order (count None)"),
+    "stored error": (stores(**ERROR), "stores an error"),
+    "stored widget": (stores(**WIDGET), "stores a widget"),
+    "stored bar": (stores(**STDERR), "stores a progress bar"),
+    "stale": (stale, "has stale outputs"),
+    "not compared": (retag("nbval-ignore-output"), "tagged 'nbval-ignore-output', so nobody compares it"),
+    "skipped": (retag("nbval-skip"), "tagged 'nbval-skip', so nobody compares it"),
+    "captured": (lambda nb: claim_cell(nb)["source"].insert(0, "%%capture\n"), "captures its output"),
+    "flipped expect": (
+        lambda nb: record(nb).update(expect="contradicted"),
+        "'it-works' is supported, not contradicted",
+    ),
+    "flipped verdict": (lambda nb: record(nb).update(verdict="undecided"), "'it-works' is undecided, not supported"),
+    "unlisted claim": (lambda nb: record(nb).update(id="other"), "claims 'other', which claims.toml does not list"),
+    "claim without card": (lambda nb: record(nb).update(id="other"), "has no card for the claim 'it-works'"),
+    "other source": (lambda nb: record(nb).update(source="S1 S2"), "names 'S1 S2' as source, not ['S1']"),
+    "number in the answer": (say(0, " It gives 93.1% more."), "cell 1: states 93.1% in prose"),
+    "number in Measured": (section("Measured", " So 0.12 it is."), "states 0.12 in prose"),
+    "number in Verdict": (section("Verdict", " A gain of 3.14."), "states 3.14 in prose"),
+}
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_the_contract_catches(book: Path, name: str) -> None:
+    how, said = BREACHES[name]
+    change(book, how)
+    found = problems(Book(book), Book(book).recipes[0])
+    assert any(said in problem for problem in found), found
+    assert all("\n" not in problem for problem in found)
+
+
+@pytest.mark.parametrize(
+    "text", [" Rates of `0.001`, [0.25](https://a.b/0.25%20c), $x = 0.75$ and 5% of 2 passes.", " At 0.5, 10 times."]
+)
+def test_settings_may_stand_in_prose(book: Path, text: str) -> None:
+    change(book, section("Measured", text))
+    assert problems(Book(book), Book(book).recipes[0]) == []
+
+
+def test_numbers_outside_the_results_are_free(book: Path) -> None:
+    change(book, section("Pitfalls", " Version 2.11 and 0.12."))
+    assert problems(Book(book), Book(book).recipes[0]) == []
+
+
+def test_a_recipe_that_was_never_run_does_not_pass(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
+    make_book(good=good_recipe())
+    result = recipes_command("check", "--contract-only")
+    assert (result.exit_code, "good: has no outputs" in result.output) == (1, True)
+
+
+def test_what_is_no_notebook_is_a_problem_not_a_crash(book: Path, recipes_command: Invoke) -> None:
+    (book / "chapters" / "good.ipynb").write_text("{")
+    result = recipes_command("check", "--contract-only")
+    assert (result.exit_code, "is no notebook" in result.output) == (1, True)
+
+
+def test_outputs_that_reproduce_pass_with_other_measured_numbers(
+    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    # The card's number is the time of day, so the two runs differ in it for certain.
+    result = recipes_command("check")
+    assert result.exit_code == 0, result.output
+    assert "3 passed" in capfd.readouterr().out
+
+
+def corrupt_text(notebook: Any) -> None:
+    claim_cell(notebook)["outputs"][0]["data"]["text/plain"] = ["it-works CONTRADICTED"]
+
+
+def corrupt_card(notebook: Any) -> None:
+    data = claim_cell(notebook)["outputs"][0]["data"]
+    data["text/html"] = ["".join(data["text/html"]).replace("supported", "undecided")]
+
+
+@pytest.mark.parametrize("corrupt", [corrupt_text, corrupt_card])
+def test_a_corrupted_verdict_does_not_reproduce(
+    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str], corrupt: Callable[[Any], None]
+) -> None:
+    change(book, corrupt)
+    assert recipes_command("check", "--contract-only").exit_code == 0
+    assert recipes_command("check", "good").exit_code == 1
+    assert "1 failed, 2 passed" in capfd.readouterr().out
+
+
+def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
+    root = make_book(good=good_recipe())
+    assert recipes_command("new", "wide_nets", "--title", 'Are "wide" nets better?').exit_code == 0
+    toc = (root / "_toc.yml").read_text()
+    assert toc.splitlines()[0] == "# A comment that stays."
+    assert "      - file: chapters/good\n      - file: chapters/wide_nets\n  - caption: Evidence" in toc
+    assert [recipe.title for recipe in Book(root).recipes][1] == 'Are "wide" nets better?'
+    result = recipes_command("run", "wide_nets", "--out", "chapters")
+    assert result.exit_code == 0, result.output
+    assert problems(Book(root), Book(root).recipes[1]) == []
+    assert Book(root).claims[1]["recipe"] == "wide_nets"
+
+
+@pytest.mark.parametrize("name", ["good", "Good", "3d", "two words", "../x", "class"])
+def test_a_new_recipe_needs_a_free_and_plain_name(
+    make_book: Callable[..., Path], recipes_command: Invoke, name: str
+) -> None:
+    root = make_book(good=good_recipe())
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    result = recipes_command("new", name)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_injected_cells_do_not_change_the_digest() -> None:
+    from recipes_lib.book.fingerprint import source_digest
+
+    notebook = good_recipe()
+    before = source_digest(notebook)
+    notebook.cells.insert(2, v4.new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}))
+    assert source_digest(notebook) == before
+    notebook.cells[1].metadata["tags"] = ["other"]
+    assert source_digest(notebook) != before
