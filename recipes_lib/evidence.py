@@ -1,8 +1,7 @@
-"""A study and its claims: paired comparison over replicates, interval, verdict, card."""
+"""A study and its claims: paired comparison over replicates, interval, verdict."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from html import escape
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from IPython.display import display
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from recipes_lib.cards import card, full_name
 from recipes_lib.hardware import resolve_device, stamp
 
 Verdict = Literal["supported", "contradicted", "undecided"]
@@ -181,38 +181,10 @@ class Study:
         record |= {"expect": expect, "differs": verdict != expect, "binding": self.binding, **measured}
         record |= {"seed": self.seed, "device": self.device.type, "scale": self.scale, "dataset": self.dataset}
         record |= {"versions": stamp(self.device)}
-        name = f"{id} ({case})" if case else id
+        name = full_name(record)
         plain = f"{name}: {statement} {verdict.upper()}"
-        display({"text/plain": plain, "text/html": _card(record)}, raw=True, metadata={"claim": record})
+        display({"text/plain": plain, "text/html": card(record)}, raw=True, metadata={"claim": record})
         if record["differs"] and self.binding:
             raise AssertionError(
                 f"{name} is {verdict}; the book says {expect}. Mend the experiment or the book's verdict."
             )
-
-
-COLOURS = {"supported": "#2e8b57", "contradicted": "#c8452d", "undecided": "#8a8a8a"}
-
-
-def _card(record: dict[str, Any]) -> str:
-    verdict, case = record["verdict"], f" · {escape(record['case'])}" if record["case"] else ""
-    differs = f" <em>differs from the book’s: {record['expect']}</em>" if record["differs"] else ""
-    return (
-        f'<div class="claim {verdict}" style="border-left: 0.4em solid {COLOURS[verdict]}; padding: 0.2em 1em">'
-        f"<p><strong>{verdict.capitalize()}.</strong>{differs} {escape(record['statement'])}</p>"
-        f'<p><span class="measured">{_numbers(record)}</span></p>'
-        f"<p><small><code>{record['id']}</code>{case} · claimed by {escape(record['source'])}</small></p></div>"
-    )
-
-
-def _numbers(record: dict[str, Any]) -> str:
-    if record["interval"] is None:
-        return f"Largest difference {record['effect']:.3g}, allowed {record['margin']:.3g}."
-    ratio = record["unit"] == "ratio"
-    sign = 1 if record["better"] == "higher" else -1
-    needed = ratio + sign * record["margin"]
-    form = ".3f" if ratio else "+.3f"
-    low, high = record["interval"]
-    return (
-        f"{'Ratio' if ratio else 'Difference'} {record['effect']:{form}}, 95% interval {low:{form}} to {high:{form}}, "
-        f"{record['n']} pairs; the claim needs {'more' if sign == 1 else 'less'} than {needed:.3g}."
-    )

@@ -97,7 +97,7 @@ BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
     "not executed": (lambda nb: claim_cell(nb).update(execution_count=None), "was not executed in order (count None)"),
     "stored error": (stores(**ERROR), "stores an error"),
     "stored widget": (stores(**WIDGET), "stores a widget"),
-    "stored bar": (stores(**STDERR), "stores a progress bar"),
+    "stored bar": (stores(**STDERR), "stores a warning or a progress bar"),
     "stale": (stale, "has stale outputs"),
     "not compared": (retag("nbval-ignore-output"), "tagged 'nbval-ignore-output', so nobody compares it"),
     "skipped": (retag("nbval-skip"), "tagged 'nbval-skip', so nobody compares it"),

@@ -14,7 +14,8 @@ CONDA_NAMES = {"pytorch": "torch"}
 
 def test_environment_yml_holds_the_names_and_bounds_of_pyproject() -> None:
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    listed = [Requirement(line) for line in conda if isinstance(line, str) and line != "pip"]
+    *packages, from_index = (line for line in conda if line != "pip")
+    listed = [Requirement(line) for line in packages + from_index["pip"] if not line.startswith("--")]
     have = {CONDA_NAMES.get(need.name, need.name): need.specifier for need in listed}
     assert have.pop("python") == Requirement(f"python{PROJECT['requires-python']}").specifier
     wanted = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["book"]]
@@ -23,7 +24,9 @@ def test_environment_yml_holds_the_names_and_bounds_of_pyproject() -> None:
 
 def test_no_requirement_has_an_upper_bound_but_jupyter_book() -> None:
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
-    capped = {need.name for need in map(Requirement, PROJECT["dependencies"] + extras) if re.search("<|==|~", str(need))}
+    capped = {
+        need.name for need in map(Requirement, PROJECT["dependencies"] + extras) if re.search("<|==|~", str(need))
+    }
     assert capped == {"jupyter-book"}
 
 

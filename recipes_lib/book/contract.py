@@ -18,7 +18,6 @@ CLAIM_CALL = re.compile(r"\.claim(?:_equal)?\(")
 # Code, links, comments and mathematics may hold settings; what is left of a text may not hold results.
 NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|<[^>]*>|https?://\S+|\$[^$]*\$", re.DOTALL)
 MEASURED_NUMBER = re.compile(r"\d+\.\d+\s?%|(?<![\w.])\d+\.\d{2,}(?![\w.]*/)")
-BAR = re.compile(r"\d+%\|")
 
 
 def problems(book: Book, recipe: Recipe) -> list[str]:
@@ -91,8 +90,8 @@ def _cells(cells: Sequence[Any]) -> Iterator[str]:
             yield f"{here} stores an error; mend it and run the recipe again"
         if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
             yield f"{here} stores a widget, which a page cannot draw; display text, a table or a figure"
-        if any(BAR.search(output.get("text", "")) for output in cell.outputs):
-            yield f"{here} stores a progress bar; draw it only where somebody watches"
+        if any(output.get("name") == "stderr" for output in cell.outputs):
+            yield f"{here} stores a warning or a progress bar; mend what warns, draw bars only where somebody watches"
         if calls := len(CLAIM_CALL.findall(cell.source)):
             yield from (f"{here} {problem}" for problem in _claim_cell(cell, calls))
 

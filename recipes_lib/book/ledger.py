@@ -11,6 +11,7 @@ from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from recipes_lib.book.project import CHAPTERS, Book, BookError, claim_records, read_notebook
+from recipes_lib.cards import effect, full_name
 
 GPU_RESULTS = Path("benchmarks") / "results" / "gpu.json"
 COLUMNS = ("Claim", "Claimed by", "Effect", "Pairs", "On CPU", "On GPU", "Recipe")
@@ -60,21 +61,11 @@ def _key(record: dict[str, Any]) -> tuple[str, str]:
     return record["id"], record.get("case", "")
 
 
-def effect(record: dict[str, Any]) -> str:
-    """The effect and its interval, in words."""
-    if record["interval"] is None:
-        return f"{record['unit']} {record['effect']:.2g}"
-    form, unit = (".3f", "×") if record["unit"] == "ratio" else ("+.3f", "")
-    value, low, high = (f"{number:{form}}{unit}" for number in (record["effect"], *record["interval"]))
-    return f"{value} ({low} to {high})"
-
-
 def _cells(row: Row) -> tuple[str, ...]:
     record = row.record
-    case = f" ({record['case']})" if record.get("case") else ""
     verdicts = (row.cpu or NONE, row.gpu or NONE)
     return (
-        f"{record['statement']} [{record['id']}{case}]",
+        f"{record['statement']} [{full_name(record)}]",
         record["source"],
         effect(record),
         str(record["n"]),
@@ -110,6 +101,8 @@ def _html_row(row: Row, sources: dict[str, str]) -> str:
     by = " ".join(
         f'<abbr title="{escape(sources.get(name, name))}">{escape(name)}</abbr>' for name in record["source"].split()
     )
-    link = f'<a href="{CHAPTERS}/{row.recipe}.html#verdict">{escape(row.title)}</a>'
+    link = (
+        f'<a href="{CHAPTERS}/{row.recipe}.html#verdict" title="{escape(row.title)}">{row.recipe.replace("_", " ")}</a>'
+    )
     cells = (claim, by, measured, pairs, f"<strong>{cpu}</strong>", f"<strong>{gpu}</strong>", link)
     return "<tr>" + "".join(f"<td>{' '.join(cell.split())}</td>" for cell in cells) + "</tr>"

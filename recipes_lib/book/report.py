@@ -17,6 +17,7 @@ from rich.table import Table
 
 from recipes_lib.book.files import write_whole
 from recipes_lib.book.fingerprint import versions
+from recipes_lib.cards import full_name
 
 STYLES = {"passed": "green", "unchanged": "green", "failed": "red", "interrupted": "red", "running": "cyan"}
 
@@ -35,15 +36,10 @@ class Outcome:
     @property
     def differing(self) -> list[str]:
         """The claims whose verdict is not the book's."""
-        return [name(record) for record in self.claims if record["differs"]]
+        return [full_name(record) for record in self.claims if record["differs"]]
 
 
 Tell = Callable[[Outcome], None]
-
-
-def name(record: Mapping[str, Any]) -> str:
-    """A claim's id, with its case where it has several."""
-    return f"{record['id']} ({record['case']})" if record.get("case") else str(record["id"])
 
 
 def verdicts(records: Sequence[Mapping[str, Any]]) -> str:

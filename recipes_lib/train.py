@@ -1,0 +1,189 @@
+"""Train one net: a plain loop one can read aloud."""
+
+import ctypes
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import current_process
+from numbers import Integral
+from typing import Any, TypeVar
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from IPython.core.getipython import get_ipython
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from recipes_lib.data import Split, Splits, batches
+from recipes_lib.optim import Rule, Schedule, constant, require, rule
+
+Loss = Callable[..., Tensor]
+Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Item = TypeVar("Item")
+METRICS = ("train_loss", "valid_loss", "valid_accuracy")
+
+
+@dataclass(frozen=True)
+class History:
+    """What training left behind: `table`, one row per epoch, and the training loss of every step (num_steps,)."""
+
+    table: pd.DataFrame
+    step_losses: Tensor
+
+
+def fit(
+    net: nn.Module,
+    splits: Splits,
+    *,
+    num_epochs: int,
+    batch_size: int,
+    optimizer: str | Rule = "sgd",
+    schedule: Schedule | None = None,
+    loss: Loss = F.cross_entropy,
+    label_smoothing: float = 0.0,
+    augment: Augment | None = None,
+    seed: int = 0,
+    compiled: bool = False,
+    **hyperparameters: float,
+) -> History:
+    """Train `net` in place on `splits.train`, and score it on `splits.valid` after each epoch.
+
+    `schedule(step, num_steps)` is the factor on the rate `lr`; `augment` maps each batch (x, y); `seed` draws the
+    batch order; `compiled` compiles the forward and backward pass. Names and defaults of `hyperparameters` are
+    torch's, with `beta1` and `beta2` for `betas`. Raises `ValueError` for what cannot be trained.
+    """
+    check(num_epochs, batch_size, seed, optimizer, hyperparameters)
+    check_data(splits, batch_size)
+    keep_memory()
+    net.to(splits.train.x.device)
+    if has_convolutions(net) and splits.train.x.is_cpu:
+        net.to(memory_format=torch.channels_last)  # a third faster there
+    stepper = stock_optimizer(net.parameters(), rule(optimizer), hyperparameters)
+    smoothed = partial(loss, label_smoothing=label_smoothing) if label_smoothing else loss
+    loss_of = torch.compile(_loss_of) if compiled else _loss_of
+    factors = iter(schedule_factors(schedule, num_epochs * steps_per_epoch(splits.train, batch_size)))
+    generator = torch.Generator().manual_seed(seed)
+    step_losses, rows = [], []
+    for _ in progress(range(num_epochs)):
+        net.train()
+        epoch_losses = []
+        for x, y in batches(splits.train, batch_size, generator):
+            set_rate(stepper, next(factors))
+            batch_loss = loss_of(net, smoothed, *(augment(x, y) if augment else (x, y)))
+            batch_loss.backward()
+            stepper.step()
+            stepper.zero_grad()
+            epoch_losses.append(batch_loss.detach())
+        step_losses += epoch_losses
+        rows.append(torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)]).tolist())
+    table = pd.DataFrame([(epoch, *row) for epoch, row in enumerate(rows, 1)], columns=("epoch", *METRICS))
+    return History(table, torch.stack(step_losses))
+
+
+def evaluate(net: nn.Module, split: Split, loss: Loss = F.cross_entropy) -> tuple[float, float]:
+    """Return the mean loss and the accuracy (0 … 1) of `net` in evaluation mode."""
+    value, accuracy = torch.stack(_scores(net, split, loss)).tolist()
+    return value, accuracy
+
+
+@torch.no_grad()
+def _scores(net: nn.Module, split: Split, loss: Loss) -> tuple[Tensor, Tensor]:
+    net.eval()
+    outputs = torch.cat([net(x) for x in split.x.split(1024)])
+    return loss(outputs, split.y), (outputs.argmax(1) == split.y).to(outputs.dtype).mean()
+
+
+def _loss_of(net: nn.Module, loss: Loss, x: Tensor, y: Tensor) -> Tensor:
+    return loss(net(x), y)
+
+
+def steps_per_epoch(train: Split, batch_size: int) -> int:
+    """Count the batches of an epoch, the last of which takes what remains."""
+    return -(-len(train) // batch_size)
+
+
+def schedule_factors(schedule: Schedule | None, num_steps: int) -> list[float]:
+    """Return the factor on the rate at each of the steps."""
+    return [(schedule or constant())(step, num_steps) for step in range(num_steps)]
+
+
+def set_rate(stepper: torch.optim.Optimizer, factor: float) -> None:
+    """Set the rate to `factor` times its peak."""
+    for group in stepper.param_groups:
+        group["lr"] = factor * group["peak"]
+
+
+def stock_optimizer(weights: Iterable[Tensor], kind: Rule, hyperparameters: dict[str, float]) -> torch.optim.Optimizer:
+    """Build torch's own optimiser, fused where torch has that for the device."""
+    chosen: dict[str, Any] = {**kind.defaults, **hyperparameters}
+    if "beta1" in chosen:
+        chosen["betas"] = (chosen.pop("beta1"), chosen.pop("beta2"))
+    if "nesterov" in chosen:
+        chosen["nesterov"] = bool(chosen["nesterov"])
+    slow = [chosen.pop(name) for name in ("la_steps", "la_alpha") if name in chosen]
+    trained = [weight for weight in weights if weight.requires_grad]
+    fused = {"fused": True} if trained[0].device.type in kind.fused else {}
+    stepper = kind.stock([{"params": trained, "peak": chosen["lr"]}], **chosen, **fused)
+    if slow:
+        _look_ahead(stepper, trained, *slow)
+    return stepper
+
+
+def _look_ahead(stepper: torch.optim.Optimizer, weights: Sequence[Tensor], steps: int, alpha: float) -> None:
+    slow, count = [weight.detach().clone() for weight in weights], 0
+
+    @torch.no_grad()
+    def follow(*_: object) -> None:
+        nonlocal count
+        count += 1
+        if count % steps == 0:
+            for behind, weight in zip(slow, weights, strict=True):
+                weight.copy_(behind.lerp_(weight, alpha))
+
+    stepper.register_step_post_hook(follow)
+
+
+def has_convolutions(net: nn.Module) -> bool:
+    """Tell whether images pass through `nn.Conv2d`."""
+    return any(isinstance(module, nn.Conv2d) for module in net.modules())
+
+
+def keep_memory() -> None:
+    """Have glibc keep what it frees: a fresh page costs more time than the arithmetic on it."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt:
+        mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD: give back from 256 MiB on
+        mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD: at most 32 MiB from the heap, glibc's limit
+
+
+def progress(items: Iterable[Item], total: int | None = None) -> "tqdm[Item]":
+    """Draw a bar where a person watches: at a terminal, or at the keyboard of a notebook."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    # A notebook with a person at it lets a cell ask for input; papermill, nbval and the like do not.
+    watched = sys.stderr.isatty() or getattr(kernel, "_allow_stdin", False)
+    return tqdm(items, total=total, disable=not watched or current_process().name != "MainProcess", leave=False)
+
+
+def check(
+    num_epochs: int, batch_size: int, seed: object, optimizer: str | Rule, hyperparameters: dict[str, float]
+) -> None:
+    """Raise `ValueError` for settings that cannot be trained with, before any training."""
+    if num_epochs < 1:
+        raise ValueError(f"num_epochs is {num_epochs}; train for at least 1")
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}; take at least 1 image a batch")
+    if not isinstance(seed, Integral):
+        raise ValueError(f"seed is {seed!r}; give a whole number")
+    require("hyperparameter", hyperparameters, rule(optimizer).defaults)
+    # torch's own optimisers know which values make sense.
+    stock_optimizer([torch.zeros(1, requires_grad=True)], rule(optimizer), hyperparameters)
+
+
+def check_data(splits: Splits, batch_size: int) -> None:
+    """Raise `ValueError` for data that cannot be trained on."""
+    if batch_size > len(splits.train):
+        raise ValueError(f"batch_size is {batch_size}; there are only {len(splits.train)} training images")
+    if len(splits.classes) < 2:
+        raise ValueError(f"the data has {len(splits.classes)} class; a classifier needs at least 2")
