@@ -1,7 +1,7 @@
 """Update rules with one hyperparameter value per run, and schedules of the learning rate."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +11,6 @@ from torch import Tensor
 
 Hyperparameters = Mapping[str, float | Tensor]
 State = Mapping[str, Tensor]
-Update = Callable[[Tensor, Tensor, State, Tensor, Hyperparameters], None]
 Schedule = Callable[[int, int], float]
 
 
@@ -23,7 +22,7 @@ class Rule:
     number, or float64 (K, 1, …) with a value per run; `step` is a tensor that counts from 1.
     """
 
-    update: Update
+    update: Callable[[Tensor, Tensor, State, Tensor, Hyperparameters], None]
     defaults: Mapping[str, float]
     zeros: tuple[str, ...]
     stock: Callable[..., torch.optim.Optimizer]
@@ -43,12 +42,11 @@ def rule(optimizer: str | Rule) -> Rule:
     return RULES[optimizer]
 
 
-def require(what: str, names: Iterable[str], known: Iterable[str]) -> None:
+def require(what: str, names: Iterable[str], known: Collection[str]) -> None:
     """Raise `ValueError` for the first of `names` that is not `known`, with the nearest that is."""
-    known = list(known)
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, 1)
+            near = get_close_matches(name, list(known), 1)
             hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
             raise ValueError(f"{what} {name!r} is unknown; {hint}")
 
@@ -130,17 +128,15 @@ def lookahead(optimizer: str) -> Rule:
         inner.update(w, grad, state, step, h)
         due = step % h["la_steps"] == 0
         slow = torch.where(due, state["slow"] + _as(w, h["la_alpha"]) * (w - state["slow"]), state["slow"])
-        w.copy_(torch.where(due, slow, w))
-        state["slow"].copy_(slow)
+        w.copy_(torch.where(due, state["slow"].copy_(slow), w))
 
     return replace(inner, update=update, defaults={**inner.defaults, "la_steps": 5, "la_alpha": 0.5}, copies=("slow",))
 
 
-_DECAY = {"weight_decay": 0.0}
-_ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8} | _DECAY
-_SGD = {"lr": 1e-3, "momentum": 0.0, "nesterov": 0.0} | _DECAY
-_RMSPROP = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0} | _DECAY
-_ADAGRAD = {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10} | _DECAY
+_ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
+_SGD = {"lr": 1e-3, "momentum": 0.0, "nesterov": 0.0, "weight_decay": 0.0}
+_RMSPROP = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}
+_ADAGRAD = {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0}
 _FUSED, _MOMENTS = ("cpu", "cuda", "mps"), ("mean", "square")
 RULES = {
     "sgd": Rule(_sgd, _SGD, ("velocity",), torch.optim.SGD, _FUSED),
@@ -197,9 +193,7 @@ def one_cycle(pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor
 def warm_up(num_warm: int, start: float = 1 / 3, *, then: Schedule) -> Schedule:
     """Rise linearly from `start` for `num_warm` steps, then follow `then` (`LinearLR` in a `SequentialLR`)."""
     rise = (1 - start) / num_warm
-    return lambda step, num_steps: (
-        start + rise * step if step < num_warm else then(step - num_warm, num_steps - num_warm)
-    )
+    return lambda step, num: start + rise * step if step < num_warm else then(step - num_warm, num - num_warm)
 
 
 def _anneal(start: float, end: float, share: float) -> float:

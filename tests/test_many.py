@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from test_optim import ANY_RULE, RANGES, SCHEDULES, named
 from torch import Tensor, nn
 
-from recipes_lib import many, optim
+from recipes_lib import kept, many, optim
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
 from recipes_lib.models import mlp
+from recipes_lib.stacked import Pool
 from recipes_lib.train import evaluate, stock_optimizer
 
 NUM_EPOCHS, BATCH_SIZE = 2, 8
@@ -185,7 +186,7 @@ def test_runs_of_one_seed_share_images_and_order_and_others_do_not() -> None:
 
 
 def test_shared_splits_are_not_copied_per_seed() -> None:
-    pool = many._Pool({0: (part := draw(0).train), 1: part}, [0, 1, 1])
+    pool = Pool({0: (part := draw(0).train), 1: part}, [0, 1, 1])
     assert len(pool.x) == len(part)
     x, y = pool.take(torch.tensor([[0, 5], [1, 2], [3, 3]]))
     assert x.shape == (3, 2, 1, 6, 6)
@@ -383,6 +384,6 @@ def test_workers_that_always_die_are_given_up(monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any, **__: Any) -> Any:
         raise BrokenExecutor
 
-    monkeypatch.setattr(many, "Parallel", broken)
+    monkeypatch.setattr(kept, "Parallel", broken)
     with pytest.raises(RuntimeError, match="workers died 3 times"):
         sweep(grid(lr=[0.1, 0.2]), engine="processes", num_workers=2)
