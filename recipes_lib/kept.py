@@ -1,21 +1,16 @@
-"""Run the parts of a sweep, here or in processes; keep what has finished."""
+"""Finished runs, in memory and, with a folder, on disk."""
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import torch
-from joblib import Parallel, delayed
 
 from recipes_lib.data import Splits
-from recipes_lib.stacked import Run, Trained, seed_of
-from recipes_lib.train import progress
-
-ATTEMPTS = 3
+from recipes_lib.stacked import Trained
 
 
 class Kept(dict[int, Trained]):
@@ -43,38 +38,3 @@ class Kept(dict[int, Trained]):
 def contents(splits: Splits) -> list[Any]:
     """Return what tells one data set from another: shapes and sums of pixels."""
     return [(part.x.shape, part.x.double().sum().item()) for part in (splits.train, splits.valid)]
-
-
-def train_missing(
-    train: Callable[..., Trained],
-    drawn: dict[int, Splits],
-    runs: Sequence[Run],
-    kept: Kept,
-    workers: int,
-    *,
-    alone: bool,
-) -> None:
-    """Train what is missing, in as many parts as there are workers or each run `alone`, and add it to `kept`."""
-    for attempt in range(ATTEMPTS):
-        missing = [run for run in range(len(runs)) if run not in kept]
-        parts = [[run] for run in missing] if alone else [missing[start::workers] for start in range(workers)]
-        tasks = [(part, [runs[run] for run in part]) for part in parts if part]
-        work = (
-            delayed(_work)(train, {seed_of(r): drawn[seed_of(r)] for r in rs}, rs, part, workers) for part, rs in tasks
-        )
-        try:
-            for part, trained in progress(Parallel(workers, return_as="generator_unordered")(work), len(tasks)):
-                for place, run in enumerate(part):
-                    kept[run] = {name: value[place].clone() for name, value in trained.items()}
-            return
-        except BrokenExecutor as error:
-            if attempt == ATTEMPTS - 1:
-                raise RuntimeError(f"workers died {ATTEMPTS} times, maybe of too little memory; use fewer") from error
-
-
-def _work(
-    train: Callable[..., Trained], drawn: dict[int, Splits], runs: Sequence[Run], part: list[int], workers: int
-) -> tuple[list[int], Trained]:
-    if workers > 1:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
-    return part, train(drawn, runs)

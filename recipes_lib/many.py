@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recipes_lib.data import Splits
-from recipes_lib.kept import Kept, contents, train_missing
+from recipes_lib.kept import Kept, contents
 from recipes_lib.optim import Rule, Schedule, require, rule
 from recipes_lib.stacked import Run, Trained, seed_of, seeded_net, train_stacked
 from recipes_lib.train import (
@@ -30,6 +30,7 @@ from recipes_lib.train import (
     schedule_factors,
     steps_per_epoch,
 )
+from recipes_lib.workers import ENGINES, train_missing
 
 STRATEGIES = ("auto", "stacked", "stacked-compiled", "sequential")
 COMPILING_PAYS = 50_000  # steps: compiling takes up to 26 s and saves about half a millisecond a step
@@ -97,13 +98,14 @@ def fit_many(
     """Train a net for each run, as `fit` trains it alone after `torch.manual_seed(seed); net = make_net()`.
 
     A run names its hyperparameters, `seed` and `label_smoothing`; `splits` may draw new ones for each seed.
-    `strategy` is one of `STRATEGIES`; `engine` is "here" or "processes", `num_workers` of them (default: one a
-    core). Runs that the folder `checkpoint` holds are not trained again. Only the random draws of dropout and of
-    `augment` differ between stacked and lone runs. Raises `ValueError` for what cannot be trained.
+    `strategy` is one of `STRATEGIES`; `engine` is "here", "processes" or "ray" (the cluster of `RAY_ADDRESS`, else
+    one on this machine), with `num_workers` (default: one a core). Runs that the folder `checkpoint` holds are not
+    trained again. Only the random draws of dropout and of `augment` differ between stacked and lone runs. Raises
+    `ValueError` for what cannot be trained.
     """
     draw = (lambda seed: splits) if isinstance(splits, Splits) else splits
     require("strategy", [strategy], STRATEGIES)
-    require("engine", [engine], ["here", "processes"])
+    require("engine", [engine], ENGINES)
     how: dict[str, Any] = {"num_epochs": num_epochs, "batch_size": batch_size, "optimizer": rule(optimizer)}
     drawn = _draw_and_check(draw, runs, **how)
     first, net = next(iter(drawn.values())).train, make_net()
@@ -117,7 +119,7 @@ def fit_many(
         texts = [f"{net} {how} {factors} {loss} {augment} {run} {data[seed_of(run)]}" for run in runs]
         kept.load(Path(checkpoint), texts, first.x.device)
     workers = 1 if engine == "here" else num_workers or os.cpu_count() or 1
-    train_missing(train, drawn, runs, kept, workers, alone=chosen == "sequential")
+    train_missing(train, drawn, runs, kept, engine=engine, workers=workers, alone=chosen == "sequential")
     trained = _stack([kept[run] for run in range(len(runs))])
     table, step_losses = _tidy(runs, trained.pop("metrics")), trained.pop("step_losses")
     return Runs(table, step_losses, f"{chosen}: {why}", runs, trained, make_net, draw, loss)

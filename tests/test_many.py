@@ -1,4 +1,5 @@
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from test_optim import ANY_RULE, RANGES, SCHEDULES, named
 from torch import Tensor, nn
 
-from recipes_lib import kept, many, optim
+from recipes_lib import many, optim, workers
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
 from recipes_lib.models import mlp
@@ -360,7 +361,11 @@ def test_a_checkpoint_serves_only_the_settings_it_was_made_with(tmp_path: Path) 
     assert len(list(tmp_path.iterdir())) == 2 * (1 + len(changed))
 
 
-def test_processes_give_the_same_numbers_and_outlive_a_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["processes", "ray"])
+def test_workers_give_the_same_numbers_and_outlive_one_of_them(engine: str, tmp_path: Path) -> None:
+    if engine == "ray":
+        # A worker of Ray does not find this module.
+        pytest.importorskip("ray.cloudpickle").register_pickle_by_value(sys.modules[__name__])
     parent = os.getpid()
 
     def make_net() -> nn.Module:
@@ -372,8 +377,8 @@ def test_processes_give_the_same_numbers_and_outlive_a_worker(tmp_path: Path) ->
     runs = some_runs("adam")
     for strategy in ("sequential", "stacked"):
         here, there = (
-            sweep(runs, make_net, optimizer="adam", strategy=strategy, engine=engine, num_workers=2)
-            for engine in ("here", "processes")
+            sweep(runs, make_net, optimizer="adam", strategy=strategy, engine=where, num_workers=2)
+            for where in ("here", engine)
         )
         assert (tmp_path / "died").exists()
         pd.testing.assert_frame_equal(here.table, there.table, rtol=1e-10)
@@ -384,6 +389,12 @@ def test_workers_that_always_die_are_given_up(monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any, **__: Any) -> Any:
         raise BrokenExecutor
 
-    monkeypatch.setattr(kept, "Parallel", broken)
+    monkeypatch.setattr(workers, "Parallel", broken)
     with pytest.raises(RuntimeError, match="workers died 3 times"):
         sweep(grid(lr=[0.1, 0.2]), engine="processes", num_workers=2)
+
+
+def test_a_missing_ray_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ValueError, match=r"needs Ray; pip install 'pytorch-recipes\[scale\]'"):
+        sweep(grid(lr=[0.1, 0.2]), engine="ray")
