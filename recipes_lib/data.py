@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -107,16 +107,24 @@ def _resize(x: Tensor, image_size: int | None) -> Tensor:
 
 def _torchvision(name: str, image_size: int | None, seed: int, device: torch.device | str) -> Splits:
     root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
+    (x, y), test, classes = _download(name, root, image_size)
+    cuts = [(x[cut], y[cut]) for cut in _stratified(y, 0.1, seed)]
+    train, valid, test_part = (Split(images.to(device), labels.to(device)) for images, labels in (*cuts, test))
+    return Splits(train, valid, test_part, classes)
+
+
+@lru_cache(maxsize=1)
+def _download(
+    name: str, root: Path, image_size: int | None
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
     kind = getattr(torchvision.datasets, TORCHVISION[name])
     try:
         parts = [kind(str(root), train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as error:
-        raise ValueError(f"{name} is not in {root} and could not be downloaded ({error}); set RECIPES_DATA") from error
-    images = [_resize(_as_images(part.data), image_size) for part in parts]
-    (x, y), (x_test, y_test) = zip(images, (torch.as_tensor(part.targets).long() for part in parts), strict=True)
-    rest, valid = _stratified(y, 0.1, seed)
-    cuts = [Split(x[cut].to(device), y[cut].to(device)) for cut in (rest, valid)]
-    return Splits(cuts[0], cuts[1], Split(x_test.to(device), y_test.to(device)), tuple(parts[0].classes))
+        why = " ".join(str(error).split())
+        raise ValueError(f"{name} is not in {root} and could not be downloaded ({why}); set RECIPES_DATA") from error
+    rest, test = ((_resize(_as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
+    return rest, test, tuple(parts[0].classes)
 
 
 def _as_images(pixels: Tensor | np.ndarray) -> Tensor:
@@ -138,11 +146,17 @@ def _folder(root: Path, image_size: int) -> tuple[Tensor, Tensor, tuple[str, ...
     for name, paths in files.items():
         if len(paths) < 5:
             raise ValueError(f"class folder {root / name} has {len(paths)} pictures; splitting needs at least 5")
-    pictures = [_open(path, image_size) for paths in files.values() for path in paths]
-    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
-    x = torch.stack([_as_images(np.array(picture.convert(mode))[None])[0] for picture in pictures])
+    pictures = tuple((path, path.stat().st_mtime_ns) for paths in files.values() for path in paths)
     y = torch.tensor([index for index, paths in enumerate(files.values()) for _ in paths])
-    return x, y, tuple(files)
+    return _decode(pictures, image_size), y, tuple(files)
+
+
+@lru_cache(maxsize=1)
+def _decode(files: tuple[tuple[Path, int], ...], image_size: int) -> Tensor:
+    """Decode pictures, each given with its time of change, once for all replicates."""
+    pictures = [_open(path, image_size) for path, _ in files]
+    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
+    return torch.cat([_as_images(np.array(picture.convert(mode))[None]) for picture in pictures])
 
 
 def _open(path: Path, size: int) -> Image.Image:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Invoke, good_recipe
+from test_benchmarks import small_record
 
+from benchmarks.__main__ import write
 from recipes_lib.book.build import repository
 
 Make = Callable[..., Path]
@@ -89,6 +91,27 @@ def test_a_listed_page_that_is_missing_is_refused(book: Path, recipes_command: I
     (book / "intro.md").unlink()
     result = recipes_command("build")
     assert (result.exit_code, "lists 'intro', but there is no such page" in result.stderr) == (2, True)
+
+
+def test_a_page_shows_the_measured_speed(
+    book: Path, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (book / "intro.md").write_text("# Welcome\n\n<!-- speed -->\n")
+    with monkeypatch.context() as undrawn:
+        undrawn.setattr("recipes_lib.book.build._draw", lambda stage, html: False)
+        recipes_command("build")
+    assert "Nothing is measured yet" in (book / "_build" / "stage" / "intro.md").read_text()
+
+    write(small_record(), book)
+    assert recipes_command("build").exit_code == 0, capfd.readouterr()
+    page = (book / "_build" / "html" / "intro.html").read_text()
+    assert "2.00× the speed of the loop" in page
+    assert "level from 2 nets on" in page
+    assert (book / "_build" / "html" / "_images" / "sweep.png").exists()
+
+    (book / "benchmarks" / "results" / "speed.json").write_text("[]")
+    result = recipes_command("build")
+    assert (result.exit_code, "speed.json is no record of speed" in result.stderr) == (2, True)
 
 
 def test_the_chapters_themselves_can_be_built(

@@ -86,6 +86,13 @@ def test_a_folder_s_pictures_may_differ_in_size_and_mode(tmp_path: Path) -> None
     assert load(str(root)).shape == (3, 64, 64)
 
 
+def test_a_changed_picture_is_read_again(tmp_path: Path) -> None:
+    root = write_pictures(tmp_path / "photos", {"cat": 6, "dog": 6})
+    before = images(load(str(root))).sum()
+    Image.new("RGB", (40, 30), "white").save(root / "cat" / "0.png")
+    assert images(load(str(root))).sum() > before
+
+
 def test_unusable_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give a folder"):
         load(str(tmp_path / "nowhere"))

@@ -16,13 +16,13 @@ from typing import Any
 import nbformat
 import yaml
 
-from recipes_lib.book import ledger
+from recipes_lib.book import ledger, speed
 from recipes_lib.book.files import make_writable, write_whole
 from recipes_lib.book.fingerprint import source_digest
 from recipes_lib.book.processes import run_tree
 from recipes_lib.book.project import CHAPTERS, Book, BookError, Recipe, read_notebook, tags
 
-MARK = "<!-- ledger -->"
+LEDGER, SPEED = "<!-- ledger -->", "<!-- speed -->"
 SUFFIXES = (".md", ".ipynb", ".rst")
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
@@ -79,9 +79,9 @@ def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
     for page in book.pages:
         if not page.startswith(f"{CHAPTERS}/"):
             path = _page_path(book.root, page)
-            yield str(path.relative_to(book.root)), _with_ledger(book, path, executed)
+            yield str(path.relative_to(book.root)), _filled_in(book, path, executed)
     extra = [book.root / name for name in config.get("bibtex_bibfiles", [])]
-    for path in [*extra, *sorted((book.root / "_static").rglob("*"))]:
+    for path in [*extra, book.root / speed.FIGURE, *sorted((book.root / "_static").rglob("*"))]:
         if path.is_file():
             yield str(path.relative_to(book.root)), path.read_bytes()
 
@@ -93,11 +93,14 @@ def _page_path(root: Path, page: str) -> Path:
     raise BookError(f"{root / '_toc.yml'} lists {page!r}, but there is no such page; write it or take it out")
 
 
-def _with_ledger(book: Book, path: Path, executed: Path) -> bytes:
-    content = path.read_bytes()
-    if MARK.encode() not in content:
-        return content
-    return content.replace(MARK.encode(), ledger.to_html(ledger.rows(book, executed), book.sources).encode())
+def _filled_in(book: Book, path: Path, executed: Path) -> bytes:
+    """The page, with the ledger and the measured speed where it has their marks."""
+    content = path.read_text(encoding="utf-8")
+    if LEDGER in content:
+        content = content.replace(LEDGER, ledger.to_html(ledger.rows(book, executed), book.sources))
+    if SPEED in content:
+        content = content.replace(SPEED, speed.to_markdown(book.root))
+    return content.encode()
 
 
 def _page(recipe: Recipe, executed: Path) -> Any:
