@@ -16,6 +16,7 @@ from recipes_lib.train import progress
 
 ENGINES = ("here", "processes", "ray")
 ATTEMPTS = 3
+LARGEST_STACK = 256  # nets; more outgrow a processor's cache, and each then costs more
 Part = tuple[list[int], Trained]
 
 
@@ -29,14 +30,16 @@ def train_missing(
     workers: int,
     alone: bool,
 ) -> None:
-    """Train what is missing, in as many parts as there are workers or each run `alone`, and add it to `kept`.
+    """Train what is missing, each run `alone` or in parts, one or more a worker, and add it to `kept`.
 
     What a dead worker had is tried again. Raises `RuntimeError` where workers keep dying.
     """
     start = _on_ray if engine == "ray" else _in_processes
     for attempt in range(ATTEMPTS):
         missing = [run for run in range(len(runs)) if run not in kept]
-        parts = [[run] for run in missing] if alone else [missing[start::workers] for start in range(workers)]
+        on_processor = next(iter(drawn.values())).train.x.is_cpu
+        num_parts = max(workers, -(-len(missing) // LARGEST_STACK) if on_processor else 1)
+        parts = [[run] for run in missing] if alone else [missing[first::num_parts] for first in range(num_parts)]
         tasks = [_task(train, drawn, runs, part, workers) for part in parts if part]
         try:
             for part, trained in progress(start(tasks, workers), len(tasks)):

@@ -106,7 +106,7 @@ def test_a_page_shows_the_measured_speed(
     assert recipes_command("build").exit_code == 0, capfd.readouterr()
     page = (book / "_build" / "html" / "intro.html").read_text()
     assert "2.00× the speed of the loop" in page
-    assert "level from 2 nets on" in page
+    assert "falls up to 2 nets" in page
     assert (book / "_build" / "html" / "_images" / "sweep.png").exists()
 
     (book / "benchmarks" / "results" / "speed.json").write_text("[]")

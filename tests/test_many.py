@@ -19,7 +19,7 @@ from recipes_lib import many, optim, workers
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
 from recipes_lib.models import mlp
-from recipes_lib.stacked import Pool
+from recipes_lib.stacked import Pool, train_stacked
 from recipes_lib.train import evaluate, stock_optimizer
 
 NUM_EPOCHS, BATCH_SIZE = 2, 8
@@ -383,6 +383,20 @@ def test_workers_give_the_same_numbers_and_outlive_one_of_them(engine: str, tmp_
         assert (tmp_path / "died").exists()
         pd.testing.assert_frame_equal(here.table, there.table, rtol=1e-10)
         assert_same_weights(there.net(2), here.net(2), 1e-10)
+
+
+def test_a_large_sweep_is_stacked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, sizes = grid(lr=[0.1, 0.2, 0.3], seed=range(2)), []
+
+    def counted(make_net: Any, drawn: Any, part: list[Run], **how: Any) -> Any:
+        sizes.append(len(part))
+        return train_stacked(make_net, drawn, part, **how)
+
+    whole = sweep(runs)
+    monkeypatch.setattr(workers, "LARGEST_STACK", 4)
+    monkeypatch.setattr(many, "train_stacked", counted)
+    pd.testing.assert_frame_equal(sweep(runs).table, whole.table, rtol=1e-10)
+    assert sizes == [3, 3]
 
 
 def test_workers_that_always_die_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
 from recipes_lib.book import report
-from recipes_lib.book.project import Book, BookError, claim_records, read_notebook
+from recipes_lib.book.project import Book, BookError, claim_records, nearest, read_notebook
 from recipes_lib.book.run import EXECUTED, last_run
 from recipes_lib.book.run import run as run_recipes
 
+ENGINES = ("local", "ray")
 Names = Annotated[list[str] | None, typer.Argument(help="Recipes, by name; all where none is given.")]
 
 
@@ -85,6 +86,13 @@ def run(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, …")] = None,
     seed: Annotated[str | None, typer.Option(metavar="INTEGER", help="Base seed of the replicates.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="Recipes at once; default: one per core.")] = None,
+    engine: Annotated[str, typer.Option(help="local, or ray: as tasks of a cluster.")] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="The Ray cluster, its workers set up as this machine is; default: RAY_ADDRESS, else one here."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")
     ] = None,
@@ -96,8 +104,12 @@ def run(
     given = dict(pair.split("=", 1) for pair in parameter or [])
     sugar = {"scale": scale, "device": device, "seed": seed}
     given |= {name: value for name, value in sugar.items() if value is not None}
-    where = out or book.root / EXECUTED
-    outcomes = run_recipes(book, names or [], given, out=where, jobs=jobs, force=force, console=console)
+    if engine not in ENGINES:
+        raise BookError(f"engine {engine!r} is unknown; {nearest(engine, ENGINES)}")
+    if address and engine != "ray":
+        raise BookError("--address names a Ray cluster; add --engine ray")
+    how: dict[str, Any] = {"jobs": jobs, "engine": engine, "address": address, "force": force}
+    outcomes = run_recipes(book, names or [], given, out=out or book.root / EXECUTED, console=console, **how)
     console.print(report.table(outcomes))
     differing = [f"{row.name}: {claim}" for row in outcomes for claim in row.differing]
     if strict and differing:

@@ -2,9 +2,10 @@
 
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,6 +19,7 @@ from recipes_lib.book.fingerprint import fingerprint, source_digest
 from recipes_lib.book.project import CHAPTERS, Book, BookError, Recipe, claim_records, read_notebook
 
 EXECUTED = Path("_build") / "executed"
+Start = Callable[..., Any]  # text, parameters, threads to an `Execution`, or what answers the same
 
 
 @dataclass
@@ -50,6 +52,8 @@ def run(
     *,
     out: Path,
     jobs: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     force: bool = False,
     console: Console,
 ) -> list[report.Outcome]:
@@ -70,15 +74,35 @@ def run(
     outcomes = [task.outcome for task in tasks]
     changed = [task for task in tasks if force or not _unchanged(task)]
     if changed:
-        # Imported late: only a real run needs it, and it knows the limits of a container.
-        from joblib import cpu_count
-
-        jobs = jobs or cpu_count()
-        with _stop_signal() as stop, report.board(outcomes, console) as tell:
-            _run_all(changed, jobs, max(1, cpu_count() // jobs), stop, tell)
+        # The cluster comes first: it installs signal handlers of its own.
+        with (
+            _workers(engine, address) as (cpus, start),
+            _stop_signal() as stop,
+            report.board(outcomes, console) as tell,
+        ):
+            jobs = jobs or cpus
+            _run_all(changed, jobs, partial(start, threads=max(1, cpus // jobs)), stop, tell)
     shared = tasks[0].given if tasks else {}
     report.write_report(records / "report.json", outcomes, shared, time.monotonic() - started)
     return outcomes
+
+
+@contextmanager
+def _workers(engine: str, address: str | None) -> Iterator[tuple[int, Start]]:
+    """Yield how many processors there are, and how an execution starts on them."""
+    # Imported late: only a real run needs it, and it knows the limits of a container.
+    from joblib import cpu_count
+
+    if engine == "local":
+        yield cpu_count(), Execution
+        return
+    from recipes_lib.book.cluster import Cluster
+
+    cluster = Cluster(address, cpu_count())
+    try:
+        yield cluster.cpus, cluster.start
+    finally:
+        cluster.close()
 
 
 def _unchanged(task: Task) -> bool:
@@ -90,14 +114,14 @@ def _unchanged(task: Task) -> bool:
     return True
 
 
-def _run_all(tasks: list[Task], jobs: int, threads: int, stop: Event, tell: report.Tell) -> None:
+def _run_all(tasks: list[Task], jobs: int, start: Start, stop: Event, tell: report.Tell) -> None:
     waiting = sorted(tasks, key=lambda task: task.expected)
-    running: list[tuple[Task, Execution]] = []
+    running: list[tuple[Task, Any]] = []
     try:
         while (waiting or running) and not stop.is_set():
             while waiting and len(running) < jobs:
                 task = waiting.pop()
-                running.append((task, Execution(task.recipe.text, task.given, threads)))
+                running.append((task, start(task.recipe.text, task.given)))
                 task.outcome.status = "running"
             stop.wait(0.05)
             for task, execution in [pair for pair in running if _finished(*pair)]:
@@ -112,7 +136,7 @@ def _run_all(tasks: list[Task], jobs: int, threads: int, stop: Event, tell: repo
             task.outcome.status = "interrupted"
 
 
-def _finished(task: Task, execution: Execution) -> bool:
+def _finished(task: Task, execution: Any) -> bool:
     success = execution.poll()
     task.outcome.seconds = execution.seconds
     if success is None:

@@ -1,0 +1,80 @@
+"""`python -m benchmarks`: measure everything side by side, then write the record and the figure of the book's page."""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks import batches, cores, growth, page, single, sweep
+from recipes_lib.book import speed
+from recipes_lib.book.files import write_whole
+from recipes_lib.hardware import stamp
+
+GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "one_thread": sweep.one_thread,
+    "peak": sweep.peak,
+    "short": sweep.short,
+    "two_cores": cores.two_cores,
+    "convolutions": sweep.convolutions,
+    "overhead": single.overhead,
+    "trainers": single.trainers,
+    "delivery": batches.delivery,
+    "growth": growth.growth,
+}
+LIBRARIES = ("torch", "joblib", "accelerate", "lightning", "skorch", "fastai", "ray")
+
+
+def main() -> None:
+    arguments = _arguments()
+    torch.set_num_threads(1)
+    start, groups = time.perf_counter(), []
+    for name in arguments.only or GROUPS:
+        groups.append(GROUPS[name](arguments.rounds))
+        print(page.lines(groups[-1]), flush=True)
+    record = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rounds": arguments.rounds,
+        "seconds": time.perf_counter() - start,
+        "machine": stamp(torch.device("cpu")),
+        "cores": os.cpu_count(),
+        "versions": {library: _version(library) for library in LIBRARIES},
+        "groups": groups,
+    }
+    print(speed.about(record))
+    if not arguments.only:
+        write(record, Path(__file__).parents[1])
+
+
+def write(record: dict[str, Any], root: Path) -> None:
+    """Write the figure, and then the record, whole or not at all."""
+    (growing,) = (group for group in record["groups"] if "sizes" in group)
+    page.draw(growing, root / speed.FIGURE)
+    write_whole(root / speed.TABLE, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30, help="rounds of each comparison (default 30)")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, help="measure these groups and write nothing")
+    arguments = parser.parse_args()
+    if arguments.rounds < 1:
+        parser.error("--rounds: take at least 1")
+    return arguments
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""A sweep that trains a few epochs whenever it is called, so that rounds can be cut from one long run."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from threading import Semaphore, Thread
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
+from recipes_lib import stacked
+from recipes_lib.data import Splits
+from recipes_lib.many import fit_many, grid
+
+
+class Paced(AbstractContextManager["Paced"]):
+    """`fit_many` on `num_nets` MLPs in a thread of its own; a call trains `num_epochs` more, all set up already.
+
+    It waits inside the bar that the library draws around its epochs: what runs is the library's loop, unchanged.
+    """
+
+    def __init__(
+        self,
+        num_nets: int,
+        num_epochs: int,
+        rounds: int,
+        *,
+        strategy: str,
+        threads: int = 1,
+        splits: Splits | None = None,
+    ) -> None:
+        self.num_epochs, self.threads = num_epochs, threads
+        runs, enough = grid(lr=rates(num_nets), momentum=[MOMENTUM]), num_epochs * (rounds + 2)
+        how: dict[str, Any] = {"num_epochs": enough, "batch_size": BATCH_SIZE, "strategy": strategy}
+        self.sweep = partial(fit_many, small_net, splits or digits(), runs, **how)
+        self.error: Exception | None = None
+        self.go, self.done, self.closed = Semaphore(0), Semaphore(0), False
+        self.thread = Thread(target=self._train, daemon=True)
+        with patch.object(stacked, "progress", self._gate):
+            self.thread.start()
+            self._wait()
+
+    def __call__(self) -> None:
+        for _ in range(self.num_epochs):
+            self.go.release()
+            self._wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+        self.go.release()
+        self.thread.join()
+
+    def _train(self) -> None:
+        try:
+            torch.set_num_threads(self.threads)
+            self.sweep()
+        except Exception as error:
+            self.error = error
+        finally:
+            self.done.release()
+
+    def _wait(self) -> None:
+        self.done.acquire()
+        if self.error:
+            raise self.error
+
+    def _gate(self, epochs: Iterable[int]) -> Iterator[int]:
+        for epoch in epochs:
+            self.done.release()
+            self.go.acquire()
+            if self.closed:
+                return
+            yield epoch
