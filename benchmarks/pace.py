@@ -10,7 +10,7 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
-from recipes_lib import stacked
+from recipes_lib import stacked, workers
 from recipes_lib.data import Splits
 from recipes_lib.many import fit_many, grid
 
@@ -38,7 +38,8 @@ class Paced(AbstractContextManager["Paced"]):
         self.error: Exception | None = None
         self.go, self.done, self.closed = Semaphore(0), Semaphore(0), False
         self.thread = Thread(target=self._train, daemon=True)
-        with patch.object(stacked, "progress", self._gate):
+        # One stack, however large: parts of a sweep would pass the gate one after another.
+        with patch.object(stacked, "progress", self._gate), patch.object(workers, "LARGEST_STACK", num_nets):
             self.thread.start()
             self._wait()
 
