@@ -1,5 +1,6 @@
 """Small books to run, check and build: real notebooks that need nothing but a kernel."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from nbformat import v4
 from typer.testing import CliRunner, Result
 
 from recipes_lib.book.cli import app
+
+# Before torch is imported: threads on small nets wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PARAMETERS = """\
 device = "auto"  # "auto", "cpu"

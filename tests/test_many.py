@@ -1,6 +1,6 @@
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +25,6 @@ from recipes_lib.train import evaluate, stock_optimizer
 NUM_EPOCHS, BATCH_SIZE = 2, 8
 NUM_STEPS = NUM_EPOCHS * 3  # 20 training images: two full batches and one of four
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def draw(seed: int, dtype: torch.dtype = torch.float64) -> Splits:

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -11,14 +10,6 @@ from recipes_lib import optim, train
 from recipes_lib.data import Split, Splits, load
 from recipes_lib.models import mlp
 from recipes_lib.train import evaluate, fit, progress
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
