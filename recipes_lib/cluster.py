@@ -1,5 +1,6 @@
 """A Ray cluster: the one that is named, else one on this machine alone."""
 
+import logging
 import os
 from types import ModuleType
 
@@ -19,5 +20,5 @@ def connect(num_cpus: int, address: str | None = None) -> ModuleType:
         raise ValueError("engine 'ray' needs Ray; pip install 'pytorch-recipes[scale]'") from error
     if not ray.is_initialized():
         here = {} if named else {"num_cpus": num_cpus, "_node_ip_address": "127.0.0.1", "include_dashboard": False}
-        ray.init(address=named or "local", log_to_driver=False, logging_level="ERROR", **here)
+        ray.init(address=named or "local", log_to_driver=False, logging_level=logging.ERROR, **here)
     return ray  # type: ignore[no-any-return]
