@@ -47,9 +47,20 @@ def main() -> None:
         "versions": {library: _version(library) for library in LIBRARIES},
         "groups": groups,
     }
+    root = Path(__file__).parents[1]
+    if arguments.only:
+        record = merged(record, json.loads((root / speed.TABLE).read_text(encoding="utf-8")))
     print(speed.about(record))
-    if not arguments.only:
-        write(record, Path(__file__).parents[1])
+    write(record, root)
+
+
+def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    """Return the old record with the new groups in their places. Raises `ValueError` where it is of another machine."""
+    for key in ("rounds", "machine", "cores", "versions"):
+        if new[key] != old[key]:
+            raise ValueError(f"the record differs in {key} ({old[key]}, now {new[key]}); measure everything")
+    found = {group["title"]: group for group in new["groups"]}
+    return {**old, "groups": [found.get(group["title"], group) for group in old["groups"]]}
 
 
 def write(record: dict[str, Any], root: Path) -> None:
@@ -62,7 +73,9 @@ def write(record: dict[str, Any], root: Path) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="rounds of each comparison (default 30)")
-    parser.add_argument("--only", nargs="+", choices=GROUPS, help="measure these groups and write nothing")
+    parser.add_argument(
+        "--only", nargs="+", choices=GROUPS, help="measure these groups anew and keep the rest of the record"
+    )
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error("--rounds: take at least 1")

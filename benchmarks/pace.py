@@ -10,9 +10,10 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
-from recipes_lib import stacked, workers
+from recipes_lib import stacked
 from recipes_lib.data import Splits
 from recipes_lib.many import fit_many, grid
+from recipes_lib.workers import LARGEST_STACK
 
 
 class Paced(AbstractContextManager["Paced"]):
@@ -31,6 +32,8 @@ class Paced(AbstractContextManager["Paced"]):
         threads: int = 1,
         splits: Splits | None = None,
     ) -> None:
+        if num_nets > LARGEST_STACK:
+            raise ValueError(f"{num_nets} nets are trained in parts, and an epoch of one is none of the others'")
         self.num_epochs, self.threads = num_epochs, threads
         runs, enough = grid(lr=rates(num_nets), momentum=[MOMENTUM]), num_epochs * (rounds + 2)
         how: dict[str, Any] = {"num_epochs": enough, "batch_size": BATCH_SIZE, "strategy": strategy}
@@ -38,8 +41,7 @@ class Paced(AbstractContextManager["Paced"]):
         self.error: Exception | None = None
         self.go, self.done, self.closed = Semaphore(0), Semaphore(0), False
         self.thread = Thread(target=self._train, daemon=True)
-        # One stack, however large: parts of a sweep would pass the gate one after another.
-        with patch.object(stacked, "progress", self._gate), patch.object(workers, "LARGEST_STACK", num_nets):
+        with patch.object(stacked, "progress", self._gate):
             self.thread.start()
             self._wait()
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any
 
@@ -99,4 +100,5 @@ def group(title: str, unit: str, sides: Sequence[Side], rounds: int, note: str =
     load = os.getloadavg()[0]
     times = measure(sides, rounds)
     rows = [row(side, times) for side in sides]
-    return {"title": title, "unit": unit, "note": note, "load": load, "rows": rows}
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"title": title, "unit": unit, "note": note, "date": date, "load": load, "rows": rows}

@@ -8,11 +8,12 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import page, peers, single, work
-from benchmarks.growth import linear_from
+from benchmarks.growth import growth, linear_from
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
 from recipes_lib.book import speed
 from recipes_lib.many import fit_many, grid
+from recipes_lib.stacked import train_stacked
 
 Work = Callable[[], None]
 
@@ -111,6 +112,34 @@ def test_a_paced_sweep_trains_on_each_call_and_passes_errors_on() -> None:
     assert not paced.thread.is_alive()
     with pytest.raises(ValueError, match="strategy 'unknown'"):
         Paced(2, 1, 1, strategy="unknown")
+    with pytest.raises(ValueError, match="trained in parts"):
+        Paced(512, 1, 1, strategy="stacked")
+
+
+def test_a_growing_sweep_counts_every_net_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained: list[int] = []
+    monkeypatch.setattr("recipes_lib.workers.LARGEST_STACK", 4)
+    monkeypatch.setattr("recipes_lib.many.train_stacked", counting(trained))
+    rows = growth(1, largest=32, num_epochs=1)["rows"]
+    # Each side once to warm up and once timed: 16 nets a call, or all 32.
+    assert (len(rows), sum(trained)) == (7, 2 * (5 * 16 + 32))
+    assert max(trained) == 4
+
+
+def counting(trained: list[int]) -> Callable[..., Any]:
+    def train(make_net: Any, drawn: Any, runs: Any, **how: Any) -> Any:
+        trained.append(len(runs))
+        return train_stacked(make_net, drawn, runs, **how)
+
+    return train
+
+
+def test_a_group_measured_anew_takes_its_place_on_the_same_machine_only() -> None:
+    old, new = small_record(), small_record()
+    new["groups"] = [{**new["groups"][1], "load": 9.0}]
+    assert [group["load"] for group in command.merged(new, old)["groups"]] == [0.5, 9.0]
+    with pytest.raises(ValueError, match="differs in cores"):
+        command.merged({**new, "cores": 64}, old)
 
 
 def test_the_arithmetic_is_counted() -> None:
