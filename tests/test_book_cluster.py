@@ -3,33 +3,61 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
 from conftest import Invoke, recipe
+from nbformat import v4
 from test_book_run import names, report, statuses
+
+from recipes_lib.book import cluster
 
 Make = Callable[..., Path]
 
+ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
-def on_ray(root: Path, *words: str) -> subprocess.Popen[str]:
+
+def on_ray(root: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
+    """Start `recipes run` as a shell would: Ctrl-C then reaches every process that it started."""
     command = [sys.executable, "-c", "from recipes_lib.book.cli import app; app()", "run", "--engine", "ray", *words]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=root, env=os.environ | environment, start_new_session=True, **pipes)
+
+
+@pytest.fixture
+def two_machines() -> Iterator[str]:
+    """The address of a cluster of two nodes, each with one processor."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 1, "node_ip_address": "127.0.0.1"}
+    cluster = Cluster(initialize_head=True, head_node_args=node | {"include_dashboard": False})
+    try:
+        cluster.add_node(**node)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
 
 
 @pytest.mark.timeout(120)
-def test_a_cluster_gives_what_this_machine_gives(make_book: Make, recipes_command: Invoke, tmp_path: Path) -> None:
-    pytest.importorskip("ray")
+def test_a_cluster_gives_what_this_machine_gives(
+    make_book: Make, recipes_command: Invoke, tmp_path: Path, two_machines: str
+) -> None:
     root = make_book(fine=recipe("print(seed * rate)"), bad=recipe('raise ValueError("too bad")'))
     here, there = tmp_path / "here", tmp_path / "there"
     assert recipes_command("run", "--seed", "4", "--out", here).exit_code == 1
-    process = on_ray(root, "--seed", "4", "--out", str(there))
-    said, _ = process.communicate()
+    # One job gets all the threads: more than either node has.
+    words = ["--address", two_machines, "--seed", "4", "--jobs", "1", "--out", str(there)]
+    process = on_ray(root, *words, **ON_LOOPBACK)
+    said, _ = process.communicate(timeout=60)
     assert process.returncode == 1, said
     assert statuses(there) == statuses(here) == {"fine": "passed", "bad": "failed"}
     assert report(there)["recipes"][1]["error"] == "ValueError: too bad"
@@ -37,26 +65,64 @@ def test_a_cluster_gives_what_this_machine_gives(make_book: Make, recipes_comman
     mine, theirs = (json.loads((folder / "fine.ipynb").read_text()) for folder in (here, there))
     assert theirs["cells"][-1]["outputs"] == mine["cells"][-1]["outputs"]
     assert theirs["metadata"]["recipes"]["fingerprint"] == mine["metadata"]["recipes"]["fingerprint"]
-    assert recipes_command("run", "fine", "--seed", "4", "--out", there).exit_code == 0
+    assert recipes_command("run", "fine", "--engine", "ray", "--seed", "4", "--out", there).exit_code == 0
     assert statuses(there) == {"fine": "unchanged"}
 
 
 @pytest.mark.timeout(120)
 def test_a_stop_kills_the_kernels_of_the_cluster(make_book: Make, tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    beacon = tmp_path / "kernel"
+    beacon, scratch = tmp_path / "kernel", tmp_path / "scratch"
     sleep = f'import os, time\nfrom pathlib import Path\nPath("{beacon}").write_text(str(os.getpid()))\ntime.sleep(600)'
-    root = make_book(sleepy=recipe(sleep))
-    process = on_ray(root)
-    while not (beacon.exists() and beacon.read_text()):
-        assert process.poll() is None
+    root = make_book(quick=recipe("print(1)"), sleepy=recipe(sleep))
+    executed = root / "_build" / "executed"
+    scratch.mkdir()
+    process = on_ray(root, "--jobs", "2", TMPDIR=str(scratch), RAY_TMPDIR="/tmp")
+    while not ((executed / "quick.ipynb").exists() and beacon.exists() and beacon.read_text()):
+        assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
-    kernel = psutil.Process(int(beacon.read_text()))
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    assert not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
-    assert statuses(root / "_build" / "executed") == {"sleepy": "interrupted"}
-    assert names(root / "_build" / "executed") == ["report.json"]
+    family = [psutil.Process(int(beacon.read_text())), *psutil.Process(process.pid).children(recursive=True)]
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert list(scratch.glob("recipes-*")) == []
+    assert psutil.wait_procs(family, timeout=5)[1] == []
+    assert statuses(executed) == {"quick": "passed", "sleepy": "interrupted"}
+    assert names(executed) == ["quick.ipynb", "report.json"]
+
+
+def test_a_task_that_is_cancelled_at_its_very_start_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    start = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        process = start(*words, **options)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    before = psutil.Process().children(recursive=True)
+    success, _, _, seconds = cluster._execute(v4.writes(recipe("import time\ntime.sleep(60)")), {}, 1)
+    assert (success, seconds < 5) == (False, True)
+    assert psutil.Process().children(recursive=True) == before
+    assert names(tmp_path) == []
+
+
+def test_a_lost_task_says_what_happened_on_the_worker() -> None:
+    ray = pytest.importorskip("ray")
+    full = OSError(28, "No space left on device")
+    raised = ray.exceptions.RayTaskError("work", f"Traceback\n  File\nOSError: {full}", full)
+    for error, said in ((raised, f"OSError: {full}"), (ray.exceptions.WorkerCrashedError(), "The worker died")):
+
+        def get(task: None, error: Exception = error) -> None:
+            raise error
+
+        fake: Any = SimpleNamespace(wait=lambda tasks, timeout: (tasks, []), get=get, exceptions=ray.exceptions)
+        execution = cluster.ClusterExecution(fake, None)
+        assert execution.poll() is False
+        assert execution.error().startswith(f"Ray lost the task: {said}")
+        assert execution.notebook() is None
 
 
 @pytest.mark.parametrize(
@@ -64,16 +130,40 @@ def test_a_stop_kills_the_kernels_of_the_cluster(make_book: Make, tmp_path: Path
     [
         (["--engine", "rai"], "engine 'rai' is unknown; did you mean 'ray'"),
         (["--address", "127.0.0.1:6379"], "--address names a Ray cluster; add --engine ray"),
-        (["--engine", "ray", "--address", "127.0.0.1:1"], "no Ray cluster answers at 127.0.0.1:1"),
     ],
 )
-def test_a_bad_engine_or_address_is_refused(
-    words: list[str], message: str, make_book: Make, recipes_command: Invoke
-) -> None:
+def test_a_bad_engine_is_refused(words: list[str], message: str, make_book: Make, recipes_command: Invoke) -> None:
     make_book(fine=recipe("print(1)"))
     result = recipes_command("run", *words)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert message in result.stderr
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("as_option", [True, False])
+@pytest.mark.parametrize(("listens", "reason"), [(False, "Connection refused"), (True, "no reply in 2 s")])
+def test_an_address_without_a_cluster_is_refused_in_time(
+    as_option: bool,
+    listens: bool,
+    reason: str,
+    make_book: Make,
+    recipes_command: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("ray")
+    make_book(fine=recipe("print(1)"))
+    monkeypatch.setattr(cluster, "PATIENCE", 2)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        if listens:
+            other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", "" if as_option else address)
+        words = ["--address", address] if as_option else []
+        result = recipes_command("run", "--engine", "ray", *words)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"no Ray cluster answers at {address} (" in result.stderr
+    assert reason in result.stderr
 
 
 def test_a_missing_ray_is_named_with_its_remedy(
@@ -81,7 +171,6 @@ def test_a_missing_ray_is_named_with_its_remedy(
 ) -> None:
     make_book(fine=recipe("print(1)"))
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.setattr(os, "environ", {**os.environ})
     result = recipes_command("run", "--engine", "ray")
-    assert result.exit_code == 2
-    assert "needs Ray; pip install 'pytorch-recipes[scale]'" in result.stderr
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert "ray is not installed; pip install 'pytorch-recipes[scale]'" in result.stderr

@@ -1,40 +1,58 @@
 """Recipes as tasks of a Ray cluster, each executed there just as it would be here."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.project import BookError
+from recipes_lib.book.run import stop_signal
 from recipes_lib.cluster import connect
 
-PATIENCE = 10  # seconds: for an address to answer, and for a cancelled task to kill its kernel
+PATIENCE = 30  # seconds: for a cluster to answer, and for cancelled tasks to kill their kernels
+TRIAL = "import sys; from recipes_lib.cluster import connect; connect(1, sys.argv[1])"
+End = tuple[bool, Any | None, str, float]  # whether it succeeded, the notebook, the error, seconds
 
 
 class Cluster:
     """A Ray cluster, by address, else one on this machine alone. Raises `BookError` where there is none."""
 
     def __init__(self, address: str | None, cpus: int) -> None:
-        if address and address != "auto":
-            _knock(address)
+        if not find_spec("ray"):
+            raise BookError("ray is not installed; pip install 'pytorch-recipes[scale]'")
+        if named := address or os.environ.get("RAY_ADDRESS"):
+            _try_out(named)
         try:
             self._ray = connect(cpus, address)
-        except (ValueError, ConnectionError, RuntimeError) as error:
-            raise BookError(f"no Ray cluster at {address or 'this machine'}: {error}") from error
-        resources = self._ray.cluster_resources()
-        self.cpus, self._gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0)
+        except (ValueError, OSError, RuntimeError) as error:
+            raise BookError(f"no Ray cluster starts on this machine: {error}") from error
+        nodes = [node["Resources"] for node in self._ray.nodes() if node["Alive"]]
+        self.cpus = max(1, int(sum(node.get("CPU", 0) for node in nodes)))
+        self._gpus = sum(node.get("GPU", 0) for node in nodes)
+        # A task has to fit into one node; where there are GPUs, into one that has some.
+        fitting = [node for node in nodes if node.get("GPU")] or nodes
+        self._most = max(1, *(int(node.get("CPU", 0)) for node in fitting))
+        self._tasks: list[Any] = []
 
     def start(self, text: str, parameters: Mapping[str, Any], threads: int) -> "ClusterExecution":
         """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of its processors."""
+        threads = min(threads, self._most)
         share = min(1.0, self._gpus * threads / self.cpus)
         work = self._ray.remote(num_cpus=threads, num_gpus=share, max_retries=0)(_execute)
-        return ClusterExecution(self._ray, work.remote(text, dict(parameters), threads))
+        self._tasks.append(work.remote(text, dict(parameters), threads))
+        return ClusterExecution(self._ray, self._tasks[-1])
 
     def close(self) -> None:
-        """Leave the cluster; end it, if it was started here."""
+        """Wait until the tasks have ended, the cancelled too, and leave the cluster; end it, if it was started here."""
+        if self._tasks:
+            self._ray.wait(self._tasks, num_returns=len(self._tasks), timeout=PATIENCE)
         self._ray.shutdown()
 
 
@@ -43,7 +61,7 @@ class ClusterExecution:
 
     def __init__(self, ray: ModuleType, task: Any) -> None:
         self._ray, self._task, self._started = ray, task, time.monotonic()
-        self._end: tuple[bool, Any | None, str, float] | None = None
+        self._end: End | None = None
 
     @property
     def seconds(self) -> float:
@@ -58,7 +76,10 @@ class ClusterExecution:
         try:
             self._end = self._ray.get(self._task)
         except self._ray.exceptions.RayError as error:
-            self._end = (False, None, f"Ray lost the task: {str(error).splitlines()[0]}", self.seconds)
+            # What was raised on the worker stands below its traceback; what Ray itself has to say stands first.
+            lines = str(error).strip().splitlines()
+            said = lines[-1 if isinstance(error, self._ray.exceptions.RayTaskError) else 0]
+            self._end = (False, None, f"Ray lost the task: {said}", self.seconds)
         return self._end[0]
 
     def notebook(self) -> Any | None:
@@ -70,26 +91,36 @@ class ClusterExecution:
         return self._end[2] if self._end else "the task has not ended"
 
     def close(self) -> None:
-        """Have the worker kill what still runs, and wait until it has."""
+        """Have the worker kill what still runs."""
         if self._end is None:
             self._ray.cancel(self._task)
-            self._ray.wait([self._task], timeout=PATIENCE)
 
 
-def _execute(text: str, parameters: dict[str, Any], threads: int) -> tuple[bool, Any | None, str, float]:
-    execution = Execution(text, parameters, threads)
+def _execute(text: str, parameters: dict[str, Any], threads: int) -> End:
+    # Ray interrupts a cancelled task wherever it is: an exception could lose a process that has only just begun.
+    with stop_signal() as stop:
+        execution = Execution(text, parameters, threads)
+        try:
+            while (success := execution.poll()) is None and not stop.wait(0.05):
+                pass
+            return bool(success), execution.notebook(), "" if success else execution.error(), execution.seconds
+        finally:
+            execution.close()
+
+
+def _try_out(address: str) -> None:
+    """Connect from a process of its own: at a wrong address Ray tries for many minutes, deaf to signals."""
+    trial = [sys.executable, "-c", TRIAL, address]
     try:
-        while (success := execution.poll()) is None:
-            time.sleep(0.05)
-        return success, execution.notebook(), "" if success else execution.error(), execution.seconds
-    finally:
-        execution.close()
-
-
-def _knock(address: str) -> None:
-    """Ask whether anybody listens: Ray itself would try for minutes."""
-    try:
-        place = urlsplit(address if "//" in address else f"//{address}")
-        socket.create_connection((place.hostname or "", place.port or 0), timeout=PATIENCE).close()
+        if address != "auto":
+            place = urlsplit(address if "//" in address else f"//{address}")
+            socket.create_connection((place.hostname or "", place.port or 0), timeout=PATIENCE).close()
+        subprocess.run(trial, check=True, capture_output=True, text=True, timeout=PATIENCE)
+        return
+    except subprocess.TimeoutExpired:
+        reason = f"no reply in {PATIENCE} s"
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip().splitlines()[-1]
     except (OSError, ValueError) as error:
-        raise BookError(f"no Ray cluster answers at {address} ({error}); start one, or give another address") from error
+        reason = str(error)
+    raise BookError(f"no Ray cluster answers at {address} ({reason}); start one, or give another address")

@@ -77,7 +77,7 @@ def run(
         # The cluster comes first: it installs signal handlers of its own.
         with (
             _workers(engine, address) as (cpus, start),
-            _stop_signal() as stop,
+            stop_signal() as stop,
             report.board(outcomes, console) as tell,
         ):
             jobs = jobs or cpus
@@ -187,7 +187,7 @@ def _clean(notebook: Any, task: Task) -> Any:
 
 
 @contextmanager
-def _stop_signal() -> Iterator[Event]:
+def stop_signal() -> Iterator[Event]:
     """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
