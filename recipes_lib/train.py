@@ -2,12 +2,12 @@
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import current_process
 from numbers import Integral
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 import torch
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from recipes_lib.data import Split, Splits, batches
-from recipes_lib.optim import Rule, Schedule, constant, require, rule
+from recipes_lib.optim import Rule, require, rule
+from recipes_lib.schedules import Schedule, constant
+from recipes_lib.stock import set_rate, stock_optimizer
 
 Loss = Callable[..., Tensor]
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -109,42 +111,6 @@ def schedule_factors(schedule: Schedule | None, num_steps: int) -> list[float]:
     return [(schedule or constant())(step, num_steps) for step in range(num_steps)]
 
 
-def set_rate(stepper: torch.optim.Optimizer, factor: float) -> None:
-    """Set the rate to `factor` times its peak."""
-    for group in stepper.param_groups:
-        group["lr"] = factor * group["peak"]
-
-
-def stock_optimizer(weights: Iterable[Tensor], kind: Rule, hyperparameters: dict[str, float]) -> torch.optim.Optimizer:
-    """Build torch's own optimiser, fused where torch has that for the device."""
-    chosen: dict[str, Any] = {**kind.defaults, **hyperparameters}
-    if "beta1" in chosen:
-        chosen["betas"] = (chosen.pop("beta1"), chosen.pop("beta2"))
-    if "nesterov" in chosen:
-        chosen["nesterov"] = bool(chosen["nesterov"])
-    slow = [chosen.pop(name) for name in ("la_steps", "la_alpha") if name in chosen]
-    trained = [weight for weight in weights if weight.requires_grad]
-    fused = {"fused": True} if trained[0].device.type in kind.fused else {}
-    stepper = kind.stock([{"params": trained, "peak": chosen["lr"]}], **chosen, **fused)
-    if slow:
-        _look_ahead(stepper, trained, *slow)
-    return stepper
-
-
-def _look_ahead(stepper: torch.optim.Optimizer, weights: Sequence[Tensor], steps: int, alpha: float) -> None:
-    slow, count = [weight.detach().clone() for weight in weights], 0
-
-    @torch.no_grad()
-    def follow(*_: object) -> None:
-        nonlocal count
-        count += 1
-        if count % steps == 0:
-            for behind, weight in zip(slow, weights, strict=True):
-                weight.copy_(behind.lerp_(weight, alpha))
-
-    stepper.register_step_post_hook(follow)
-
-
 def has_convolutions(net: nn.Module) -> bool:
     """Tell whether images pass through `nn.Conv2d`."""
     return any(isinstance(module, nn.Conv2d) for module in net.modules())
@@ -170,12 +136,9 @@ def check(
     num_epochs: int, batch_size: int, seed: object, optimizer: str | Rule, hyperparameters: dict[str, float]
 ) -> None:
     """Raise `ValueError` for settings that cannot be trained with, before any training."""
-    if num_epochs < 1:
-        raise ValueError(f"num_epochs is {num_epochs}; train for at least 1")
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}; take at least 1 image a batch")
-    if not isinstance(seed, Integral):
-        raise ValueError(f"seed is {seed!r}; give a whole number")
+    for what, value, least in (("num_epochs", num_epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{what} is {value!r}; give a whole number from {least}")
     require("hyperparameter", hyperparameters, rule(optimizer).defaults)
     # torch's own optimisers know which values make sense.
     stock_optimizer([torch.zeros(1, requires_grad=True)], rule(optimizer), hyperparameters)
@@ -185,5 +148,8 @@ def check_data(splits: Splits, batch_size: int) -> None:
     """Raise `ValueError` for data that cannot be trained on."""
     if batch_size > len(splits.train):
         raise ValueError(f"batch_size is {batch_size}; there are only {len(splits.train)} training images")
-    if len(splits.classes) < 2:
-        raise ValueError(f"the data has {len(splits.classes)} class; a classifier needs at least 2")
+    if min(len(splits.classes), len(splits.train.y.unique())) < 2:
+        raise ValueError("the training images are all of one class; a classifier needs at least 2")
+    shapes = [tuple(part.x.shape[1:]) for part in (splits.train, splits.valid)]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"training and validation images differ in shape, {shapes}; bring both to one")

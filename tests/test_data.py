@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,6 +70,24 @@ def test_batches_deal_out_every_image_once_in_an_order_of_the_generator() -> Non
     assert not torch.equal(labels[0], labels[2])
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(5))
     assert torch.equal(torch.cat([x for x, _ in deal[0]]), train.x[order])
+
+
+def test_texture_patches_never_share_a_pixel_between_parts() -> None:
+    first, again = load("textures", seed=3), load("textures", seed=4)
+    assert first.shape == (1, 32, 32)
+    assert first.classes[:2] == ("brick", "coffee")
+    assert (len(first.train), len(first.valid), len(first.test)) == (1900, 650, 650)
+    assert not torch.equal(first.train.x, again.train.x)
+    assert load("textures", image_size=8).shape == (1, 8, 8)
+    # Of a block 96 pixels wide, patch 0 and patch 2 of its first row are neighbours: a part holds both or neither.
+    blocks = [part.x.view(-1, 25, 1, 32, 32) for part in (first.train, first.valid, first.test)]
+    assert all(torch.equal(part[:, 0, :, :, 16:], part[:, 1, :, :, :16]) for part in blocks)
+
+
+@pytest.mark.parametrize("seed", [1.5, "one", -1, True])
+def test_a_seed_that_is_no_whole_number_is_refused(seed: Any) -> None:
+    with pytest.raises(ValueError, match="give a whole number from 0"):
+        load("digits", seed=seed)
 
 
 @pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3), ("1", 1), ("LA", 1)])

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from test_optim import ANY_RULE, RANGES, SCHEDULES, named
 from torch import Tensor, nn
 
-from recipes_lib import many, optim, workers
+from recipes_lib import many, optim, schedules, workers
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
-from recipes_lib.models import mlp
+from recipes_lib.models import LSTM, mlp
 from recipes_lib.stacked import Pool, train_stacked
-from recipes_lib.train import evaluate, stock_optimizer
+from recipes_lib.stock import stock_optimizer
+from recipes_lib.train import evaluate
 
 NUM_EPOCHS, BATCH_SIZE = 2, 8
 NUM_STEPS = NUM_EPOCHS * 3  # 20 training images: two full batches and one of four
@@ -51,6 +52,10 @@ def small_mlp() -> nn.Module:
     return mlp((1, 6, 6), 3, (7,))
 
 
+def unrolled_lstm() -> nn.Module:
+    return LSTM((1, 6, 6), 3, hidden=5)
+
+
 def small_cnn() -> nn.Module:
     # A bias before BatchNorm has no gradient but rounding errors, which Adam would scale up to a full step.
     return nn.Sequential(
@@ -58,7 +63,11 @@ def small_cnn() -> nn.Module:
     )
 
 
-NETS: dict[str, Callable[[], nn.Module]] = {"mlp": small_mlp, "cnn": small_cnn, "lstm": Lstm}
+NETS: dict[str, Callable[[], nn.Module]] = {
+    "mlp": small_mlp,
+    "cnn": small_cnn,
+    "lstm": unrolled_lstm,
+}
 
 
 def sweep(runs: list[Run], make_net: Callable[[], nn.Module] = small_mlp, **how: Any) -> Runs:
@@ -102,7 +111,7 @@ def assert_equals_alone(
         dtype=dtype,
         optimizer=named(optimizer),
         schedule=SCHEDULES[schedule][0],
-        strategy="auto" if net == "lstm" else strategy,
+        strategy=strategy,
     )
     for index, run in enumerate(runs):
         theirs = alone(NETS[net], dtype, run, optimizer, schedule)
@@ -275,14 +284,21 @@ def test_only_test_touches_test_data() -> None:
         (small_mlp, 1, "sequential: there is one run"),
         (small_cnn, 2, "sequential: a processor convolves"),
         (Lstm, 2, "sequential: nn.LSTM"),
+        (unrolled_lstm, 2, "stacked: "),
     ],
 )
 def test_auto_says_what_it_chose_and_why(make_net: Callable[[], nn.Module], runs: int, chosen: str) -> None:
     assert sweep(grid(lr=[0.1] * runs), make_net, num_epochs=1).strategy.startswith(chosen)
 
 
+def test_an_optimizer_that_cannot_be_stacked_trains_run_after_run() -> None:
+    assert sweep(grid(lr=[0.1, 0.2]), optimizer="muon").strategy == "sequential: muon cannot be stacked"
+    with pytest.raises(ValueError, match="strategy 'stacked' has no rule for muon; use 'sequential'"):
+        sweep(grid(lr=[0.1, 0.2]), optimizer="muon", strategy="stacked")
+
+
 def test_compiling_is_chosen_when_steps_repay_it() -> None:
-    args = ("auto", small_mlp(), 8)
+    args = ("auto", small_mlp(), optim.RULES["sgd"], 8)
     assert many._choose(*args, many.COMPILING_PAYS, torch.device("cuda"))[0] == "stacked-compiled"
     assert many._choose(*args, many.COMPILING_PAYS - 1, torch.device("cuda"))[0] == "stacked"
 
@@ -290,8 +306,8 @@ def test_compiling_is_chosen_when_steps_repay_it() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_epochs": 0}, "num_epochs is 0; train for at least 1"),
-        ({"batch_size": 0}, "batch_size is 0; take at least 1"),
+        ({"num_epochs": 0}, "num_epochs is 0; give a whole number from 1"),
+        ({"batch_size": 0}, "batch_size is 0; give a whole number from 1"),
         ({"batch_size": 21}, "batch_size is 21; there are only 20"),
         ({"runs": []}, "runs is empty"),
         ({"runs": [{"lr": 0.1, "seed": 0.5}]}, "seed is 0.5; give a whole number"),
@@ -344,7 +360,7 @@ def test_a_checkpoint_serves_only_the_settings_it_was_made_with(tmp_path: Path) 
         {"num_epochs": 3},
         {"batch_size": 5},
         {"optimizer": "adam"},
-        {"schedule": optim.cosine()},
+        {"schedule": schedules.cosine()},
         {"splits": draw(3)},
     )
     for change in changed:

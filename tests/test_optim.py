@@ -6,14 +6,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.optim import lr_scheduler as stock_schedule
 
-from recipes_lib import optim
-from recipes_lib.optim import RULES, Hyperparameters, Rule, State, lookahead, rule
-from recipes_lib.train import set_rate, stock_optimizer
+from recipes_lib import schedules
+from recipes_lib.optim import RULES, Hyperparameters, Rule, State, clipped, lookahead, rule
+from recipes_lib.stock import set_rate, stock_optimizer
 
 NUM_STEPS = 12
-ANY_RULE = [*RULES, "lookahead"]
+ANY_RULE = [*(name for name in RULES if RULES[name].update), "lookahead", "clipped"]
 RANGES = {
     "lr": (1e-3, 0.3),
     "momentum": (0.1, 0.95),
@@ -26,24 +27,27 @@ RANGES = {
     "beta2": (0.6, 0.9995),
     "la_alpha": (0.2, 0.9),
     "la_steps": (2, 5),
+    "clip_norm": (0.5, 1.2),
+    "clip_value": (0.1, 0.4),
 }
+WRAPPED = {"lookahead": lookahead("adam"), "clipped": clipped("sgd")}
 SCHEDULES = {
-    "constant": (optim.constant(), lambda opt, n: stock_schedule.ConstantLR(opt, 1.0)),
-    "step": (optim.step(2, 0.5), lambda opt, n: stock_schedule.StepLR(opt, 2, 0.5)),
-    "exponential": (optim.exponential(0.9), lambda opt, n: stock_schedule.ExponentialLR(opt, 0.9)),
-    "cosine": (optim.cosine(), lambda opt, n: stock_schedule.CosineAnnealingLR(opt, n)),
+    "constant": (schedules.constant(), lambda opt, n: stock_schedule.ConstantLR(opt, 1.0)),
+    "step": (schedules.step(2, 0.5), lambda opt, n: stock_schedule.StepLR(opt, 2, 0.5)),
+    "exponential": (schedules.exponential(0.9), lambda opt, n: stock_schedule.ExponentialLR(opt, 0.9)),
+    "cosine": (schedules.cosine(), lambda opt, n: stock_schedule.CosineAnnealingLR(opt, n)),
     "cyclical": (
-        optim.cyclical(3, 0.2),
+        schedules.cyclical(3, 0.2),
         lambda opt, n: stock_schedule.CyclicLR(
             opt, 0.2 * opt.param_groups[0]["lr"], opt.param_groups[0]["lr"], 3, cycle_momentum=False
         ),
     ),
     "one_cycle": (
-        optim.one_cycle(),
+        schedules.one_cycle(),
         lambda opt, n: stock_schedule.OneCycleLR(opt, opt.param_groups[0]["lr"], n, cycle_momentum=False),
     ),
     "warm_up": (
-        optim.warm_up(3, 0.1, then=optim.cosine()),
+        schedules.warm_up(3, 0.1, then=schedules.cosine()),
         lambda opt, n: stock_schedule.SequentialLR(
             opt,
             [stock_schedule.LinearLR(opt, 0.1, total_iters=3), stock_schedule.CosineAnnealingLR(opt, n - 3)],
@@ -54,7 +58,7 @@ SCHEDULES = {
 
 
 def named(name: str) -> Rule:
-    return lookahead("adam") if name == "lookahead" else rule(name)
+    return WRAPPED.get(name) or rule(name)
 
 
 @st.composite
@@ -146,7 +150,8 @@ def test_lookahead_is_algorithm_1() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_defaults_are_those_of_torch(name: str) -> None:
-    theirs = {key: arg.default for key, arg in inspect.signature(RULES[name].stock).parameters.items()}
+    stock = torch.optim.Muon if name == "muon" else RULES[name].stock
+    theirs = {key: arg.default for key, arg in inspect.signature(stock).parameters.items()}
     theirs["beta1"], theirs["beta2"] = theirs.get("betas", (None, None))
     assert RULES[name].defaults == {key: theirs[key] for key in RULES[name].defaults}
 
@@ -165,12 +170,12 @@ def test_a_schedule_follows_its_counterpart_in_torch(name: str, num_steps: int) 
 
 
 def test_the_range_test_grows_by_one_ratio_up_to_the_peak() -> None:
-    factors = [optim.range_test(1e-4)(step, 9) for step in range(9)]
+    factors = [schedules.range_test(1e-4)(step, 9) for step in range(9)]
     assert factors[0] == pytest.approx(1e-4)
     assert factors[-1] == 1
     ratios = [after / before for before, after in pairwise(factors)]
     assert ratios == pytest.approx([ratios[0]] * 8)
-    assert optim.range_test(1e-4)(0, 1) == pytest.approx(1e-4)
+    assert schedules.range_test(1e-4)(0, 1) == pytest.approx(1e-4)
 
 
 def test_a_rate_is_a_share_of_its_peak() -> None:
@@ -178,6 +183,36 @@ def test_a_rate_is_a_share_of_its_peak() -> None:
     set_rate(stepper, 0.1)
     set_rate(stepper, 0.2)
     assert stepper.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+def test_muon_moves_matrices_as_torch_does_and_all_else_as_adamw() -> None:
+    torch.manual_seed(0)
+    net, by_hand = nn.Linear(5, 4), nn.Linear(5, 4)
+    by_hand.load_state_dict(net.state_dict())
+    ours = stock_optimizer(net.parameters(), rule("muon"), {"lr": 0.02})
+    theirs = [
+        torch.optim.Muon([by_hand.weight], lr=0.02, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW([by_hand.bias], lr=0.02, weight_decay=0.1),
+    ]
+    before = net.weight.detach().clone()
+    for step in range(3):
+        set_rate(ours, 1 / (step + 1))
+        for mine, other in zip(net.parameters(), by_hand.parameters(), strict=True):
+            mine.grad = other.grad = gradients(mine.detach(), step)
+        ours.step()
+        for stepper in theirs:
+            stepper.param_groups[0]["lr"] = 0.02 / (step + 1)
+            stepper.step()
+    assert not torch.equal(net.weight, before)
+    torch.testing.assert_close(net.state_dict(), by_hand.state_dict(), rtol=0, atol=0)
+    ours.zero_grad()
+    assert all(weight.grad is None for weight in net.parameters())
+
+
+def test_muon_cannot_be_wrapped() -> None:
+    for wrap in (lookahead, clipped):
+        with pytest.raises(ValueError, match="optimizer 'muon' cannot be wrapped"):
+            wrap("muon")
 
 
 def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:

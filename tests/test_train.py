@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -6,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recipes_lib import optim, train
+from recipes_lib import schedules, train
 from recipes_lib.data import Split, Splits, load
 from recipes_lib.models import mlp
 from recipes_lib.train import evaluate, fit, progress
@@ -29,7 +30,7 @@ def assert_same(ours: nn.Module, theirs: nn.Module) -> None:
 
 def test_fit_is_the_plain_loop(splits: Splits) -> None:
     net, by_hand, losses = make_net(), make_net(), []
-    history = fit(net, splits, num_epochs=2, batch_size=100, lr=0.2, momentum=0.9, schedule=optim.cosine(), seed=5)
+    history = fit(net, splits, num_epochs=2, batch_size=100, lr=0.2, momentum=0.9, schedule=schedules.cosine(), seed=5)
     stepper = torch.optim.SGD(by_hand.parameters(), lr=0.2, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(stepper, 22)
     generator = torch.Generator().manual_seed(5)
@@ -52,7 +53,7 @@ def test_fit_is_the_plain_loop(splits: Splits) -> None:
 def test_it_learns(splits: Splits) -> None:
     net = make_net()
     before, _ = evaluate(net, splits.valid)
-    history = fit(net, splits, num_epochs=10, batch_size=32, optimizer="adam", lr=0.01, schedule=optim.one_cycle())
+    history = fit(net, splits, num_epochs=10, batch_size=32, optimizer="adam", lr=0.01, schedule=schedules.one_cycle())
     assert history.table.valid_loss.iloc[-1] < before / 3
     assert history.table.valid_accuracy.iloc[-1] > 0.9
 
@@ -118,11 +119,12 @@ def test_compiled_and_plain_agree(splits: Splits) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"num_epochs": 0}, "num_epochs is 0; train for at least 1"),
-        ({"batch_size": 0}, "batch_size is 0; take at least 1"),
+        ({"num_epochs": 0}, "num_epochs is 0; give a whole number from 1"),
+        ({"batch_size": 0}, "batch_size is 0; give a whole number from 1"),
         ({"batch_size": 5000}, "batch_size is 5000; there are only 1077 training images"),
         ({"seed": 1.5}, "seed is 1.5; give a whole number"),
         ({"seed": "one"}, "seed is 'one'; give a whole number"),
+        ({"num_epochs": 2.5}, "num_epochs is 2.5; give a whole number"),
         ({"optimizer": "sdg"}, "optimizer 'sdg' is unknown; did you mean 'sgd'"),
         ({"momentun": 0.9}, "hyperparameter 'momentun' is unknown; did you mean 'momentum'"),
         ({"beta1": 0.9}, "hyperparameter 'beta1' is unknown"),
@@ -139,8 +141,17 @@ def test_bad_input_is_refused_in_one_line_before_training(splits: Splits, change
 
 
 def test_one_class_is_refused(splits: Splits) -> None:
-    with pytest.raises(ValueError, match="the data has 1 class; a classifier needs at least 2"):
-        fit(make_net(), replace(splits, classes=("cat",)), num_epochs=1, batch_size=10)
+    alike = Split(splits.train.x, torch.zeros_like(splits.train.y))
+    for unusable in (replace(splits, classes=("cat",)), replace(splits, train=alike)):
+        with pytest.raises(ValueError, match="all of one class; a classifier needs at least 2"):
+            fit(make_net(), unusable, num_epochs=1, batch_size=10)
+
+
+@pytest.mark.parametrize("change", [lambda x: x[..., 1:], lambda x: x.expand(-1, 3, -1, -1)])
+def test_images_of_differing_size_or_channels_are_refused(splits: Splits, change: Callable[[Tensor], Tensor]) -> None:
+    uneven = replace(splits, valid=Split(change(splits.valid.x), splits.valid.y))
+    with pytest.raises(ValueError, match=r"images differ in shape, .*; bring both to one"):
+        fit(make_net(), uneven, num_epochs=1, batch_size=10)
 
 
 def test_a_bar_is_drawn_only_where_somebody_watches(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,26 @@
+import pytest
+import torch
+from torch import nn
+
+from recipes_lib.models import LSTM, cnn, mlp
+
+
+@pytest.mark.parametrize("make_net", [mlp, cnn, LSTM])
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 13, 9)])
+def test_a_net_maps_images_to_logits(make_net: type[nn.Module], shape: tuple[int, ...]) -> None:
+    assert make_net(shape, 7)(torch.rand(5, *shape)).shape == (5, 7)
+
+
+def test_the_unrolled_lstm_is_torch_s() -> None:
+    ours, theirs = LSTM((1, 6, 4), 3, hidden=5, width=8), nn.LSTM(8, 5, batch_first=True)
+    weight, bias = ours.gates.weight.detach(), ours.gates.bias.detach()
+    theirs.load_state_dict(
+        {
+            "weight_ih_l0": weight[:, :8],
+            "weight_hh_l0": weight[:, 8:],
+            "bias_ih_l0": bias,
+            "bias_hh_l0": torch.zeros_like(bias),
+        }
+    )
+    x = torch.rand(9, 1, 6, 4)
+    torch.testing.assert_close(ours(x), ours.head(theirs(x.view(9, 3, 8))[0][:, -1]))
