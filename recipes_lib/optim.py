@@ -1,13 +1,15 @@
 """Update rules with one hyperparameter value per run."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from recipes_lib.muon import Muon
 
 Hyperparameters = Mapping[str, float | Tensor]
 State = Mapping[str, Tensor]
@@ -65,6 +67,14 @@ def _decayed(w: Tensor, grad: Tensor, h: Hyperparameters) -> Tensor:
     return grad + _as(w, h["weight_decay"]) * w if _on(h["weight_decay"]) else grad
 
 
+def _move(w: Tensor, lr: float | Tensor, direction: Tensor) -> None:
+    """Go against `direction`, in one pass over the memory."""
+    if isinstance(lr, Tensor):
+        w.addcmul_(direction, _as(w, lr), value=-1)
+    else:
+        w.sub_(direction, alpha=lr)
+
+
 def _sgd(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
     """Heavy-ball or Nesterov momentum (Sutskever et al. 2013), with the rate outside the velocity."""
     grad, nesterov = _decayed(w, grad, h), h["nesterov"]
@@ -72,7 +82,7 @@ def _sgd(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters
         velocity = state["velocity"].mul_(_as(w, h["momentum"])).add_(grad)
         ahead = grad + _as(w, h["momentum"]) * velocity if _on(nesterov) else velocity
         grad = torch.where(nesterov != 0, ahead, velocity) if isinstance(nesterov, Tensor) else ahead
-    w.sub_(_as(w, h["lr"]) * grad)
+    _move(w, h["lr"], grad)
 
 
 def _rmsprop(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
@@ -82,7 +92,7 @@ def _rmsprop(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparame
     grad = grad / (square.sqrt() + _as(w, h["eps"]))
     if _on(h["momentum"]):
         grad = state["velocity"].mul_(_as(w, h["momentum"])).add_(grad)
-    w.sub_(_as(w, h["lr"]) * grad)
+    _move(w, h["lr"], grad)
 
 
 def _adagrad(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
@@ -155,34 +165,6 @@ def _to_wrap(optimizer: str) -> tuple[Rule, Update]:
     if inner.update is None:
         raise ValueError(f"optimizer {optimizer!r} cannot be wrapped; it updates whole matrices")
     return inner, inner.update
-
-
-class Muon:
-    """`torch.optim.Muon` for matrices, AdamW for all else, at one rate (Jordan et al. 2024; Liu et al. 2025)."""
-
-    def __init__(self, groups: Sequence[dict[str, Any]], momentum: float, **shared: Any) -> None:
-        (group,) = groups
-        matrices = [weight for weight in group["params"] if weight.dim() == 2]
-        rest = [weight for weight in group["params"] if weight.dim() != 2]
-        self.steppers: list[torch.optim.Optimizer] = []
-        if matrices:
-            mine = {**group, "params": matrices}
-            # Scaled like this, its updates are as large as AdamW's, so that one rate serves both.
-            stepper = torch.optim.Muon([mine], momentum=momentum, adjust_lr_fn="match_rms_adamw", **shared)
-            self.steppers.append(stepper)
-        if rest:
-            self.steppers.append(torch.optim.AdamW([{**group, "params": rest}], **shared))
-        self.param_groups = [mine for stepper in self.steppers for mine in stepper.param_groups]
-
-    def step(self) -> None:
-        """Update all weights."""
-        for stepper in self.steppers:
-            stepper.step()
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-        for stepper in self.steppers:
-            stepper.zero_grad()
 
 
 _ADAM = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0}

