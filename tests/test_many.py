@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from recipes_lib import many, optim, schedules, workers
 from recipes_lib.data import Split, Splits
 from recipes_lib.many import Run, Runs, fit_many, grid
-from recipes_lib.models import LSTM, mlp
+from recipes_lib.models import LSTM, cnn, mlp
 from recipes_lib.pool import Pool
 from recipes_lib.stacked import train_stacked
 from recipes_lib.stock import stock_optimizer
@@ -51,6 +51,10 @@ class Lstm(nn.Module):
 
 def small_mlp() -> nn.Module:
     return mlp((1, 6, 6), 3, (7,))
+
+
+def wide_cnn() -> nn.Module:
+    return cnn((1, 6, 6), 3, (64, 64))
 
 
 def unrolled_lstm() -> nn.Module:
@@ -283,7 +287,8 @@ def test_only_test_touches_test_data() -> None:
     [
         (small_mlp, 2, "stacked: "),
         (small_mlp, 1, "sequential: there is one run"),
-        (small_cnn, 2, "sequential: a processor convolves"),
+        (small_cnn, 2, "stacked: "),
+        (wide_cnn, 2, "sequential: a processor convolves"),
         (Lstm, 2, "sequential: nn.LSTM"),
         (unrolled_lstm, 2, "stacked: "),
     ],
@@ -298,10 +303,14 @@ def test_an_optimizer_that_cannot_be_stacked_trains_run_after_run() -> None:
         sweep(grid(lr=[0.1, 0.2]), optimizer="muon", strategy="stacked")
 
 
-def test_compiling_is_chosen_when_steps_repay_it() -> None:
+def test_compiling_is_chosen_when_steps_repay_it(monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("auto", small_mlp(), optim.RULES["sgd"], 8)
-    assert many._choose(*args, many.COMPILING_PAYS, torch.device("cuda"))[0] == "stacked-compiled"
-    assert many._choose(*args, many.COMPILING_PAYS - 1, torch.device("cuda"))[0] == "stacked"
+    image = torch.rand(1, 1, 6, 6)
+    monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/c++")
+    assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked-compiled"
+    assert many._choose(*args, many.COMPILING_PAYS - 1, image)[0] == "stacked"
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked"
 
 
 @pytest.mark.parametrize(
