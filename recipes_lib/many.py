@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from recipes_lib.chain import chain_of
 from recipes_lib.data import Splits
 from recipes_lib.kept import Kept, contents
 from recipes_lib.optim import Rule, require, rule
@@ -162,7 +163,8 @@ def _choose(
         return "sequential", "there is one run"
     if has_convolutions(net) and image.is_cpu and _operations(net, image) > SMALL_CNN:
         return "sequential", "a processor convolves faster net by net, channels last"
-    if num_steps >= COMPILING_PAYS and (image.is_cuda or shutil.which("c++")):
+    # On a processor, what `chain` writes out by hand is no faster compiled.
+    if num_steps >= COMPILING_PAYS and (image.is_cuda or (shutil.which("c++") and not chain_of(net))):
         return "stacked-compiled", f"{num_steps} steps repay compiling"
     return "stacked", f"{num_runs} nets share each kernel, and {num_steps} steps would not repay compiling"
 

@@ -304,11 +304,12 @@ def test_an_optimizer_that_cannot_be_stacked_trains_run_after_run() -> None:
 
 
 def test_compiling_is_chosen_when_steps_repay_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    args = ("auto", small_mlp(), optim.RULES["sgd"], 8)
+    args = ("auto", unrolled_lstm(), optim.RULES["sgd"], 8)
     image = torch.rand(1, 1, 6, 6)
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/c++")
     assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked-compiled"
     assert many._choose(*args, many.COMPILING_PAYS - 1, image)[0] == "stacked"
+    assert many._choose("auto", small_mlp(), *args[2:], many.COMPILING_PAYS, image)[0] == "stacked"
     monkeypatch.setattr("shutil.which", lambda name: None)
     assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked"
 
