@@ -73,7 +73,8 @@ def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_
     `textures` are patches, 32 pixels wide, of eight photographs; no test patch overlaps a training patch.
     torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
     `$RECIPES_DATA` and downloaded there. Images larger than `image_size` pixels are shrunk to that, square; a folder's
-    pictures, which differ in size, are cropped to it (64 where it is not given).
+    pictures, which differ in size, are cropped to it (64 where it is not given). A folder may itself be divided into
+    `train` and `val`, `test` or both: what is held back is the test set, and `val` beside `test` the validation set.
     Raises `ValueError` for an unknown name, unusable data or a seed that is no whole number, and `FileNotFoundError`
     for a missing folder.
     """
@@ -85,7 +86,7 @@ def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_
     if name in TORCHVISION:
         return _torchvision(name, image_size, seed, device)
     if os.sep in name or Path(name).is_dir():
-        return _split_in_three(*photographs(Path(name).expanduser(), image_size or 64), seed, device)
+        return _folder(Path(name).expanduser(), image_size or 64, seed, device)
     known = [*EMBEDDED, *TORCHVISION]
     near = get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}, or the path of a folder"
@@ -158,6 +159,20 @@ def _download(
         raise ValueError(f"{name} is not in {root} and could not be downloaded ({why}); set RECIPES_DATA") from error
     rest, test = ((_resize(as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
     return rest, test, tuple(parts[0].classes)
+
+
+def _folder(root: Path, image_size: int, seed: int, device: torch.device | str) -> Splits:
+    found = photographs(root, image_size)
+    places = {part: torch.from_numpy(np.flatnonzero(found.part == part)) for part in ("", "train", "valid", "test")}
+    rest, valid, test = places[""] if len(places[""]) else places["train"], places["valid"], places["test"]
+    # What the folder holds back is test data; where it does so twice, the one that is not called "test" is for choices.
+    test, valid = (test, valid) if len(test) else (valid, test)
+    if not len(test):
+        rest, test = (rest[cut] for cut in _stratified(found.y[rest], 0.2, seed))
+    if not len(valid):
+        rest, valid = (rest[cut] for cut in _stratified(found.y[rest], 0.25, seed))
+    cuts = [_part(found.x[cut].to(device).float() / 255, found.y[cut].to(device)) for cut in (rest, valid, test)]
+    return Splits(cuts[0], cuts[1], cuts[2], found.classes)
 
 
 def _split_in_three(x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str) -> Splits:

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from recipes_lib.augment import Augment
 from recipes_lib.chain import chain_of
 from recipes_lib.data import Splits
 from recipes_lib.kept import Kept, contents
@@ -23,7 +24,6 @@ from recipes_lib.schedules import Schedule
 from recipes_lib.stacked import Run, Trained, seed_of, seeded_net, train_stacked
 from recipes_lib.train import (
     METRICS,
-    Augment,
     Loss,
     check,
     check_data,

@@ -9,12 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from recipes_lib.augment import Augment
 from recipes_lib.chain import chain_of
 from recipes_lib.data import Splits
 from recipes_lib.optim import Rule
 from recipes_lib.pool import Pool
 from recipes_lib.schedules import Schedule
-from recipes_lib.train import Augment, Loss, keep_memory, progress, schedule_factors
+from recipes_lib.train import Loss, keep_memory, progress, schedule_factors
 
 Run = dict[str, Any]
 # Weights and buffers by name, "metrics" (num_epochs, 3), "step_losses" (num_steps,); each led by K where K runs are.

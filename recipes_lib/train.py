@@ -16,13 +16,13 @@ from IPython.core.getipython import get_ipython
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from recipes_lib.augment import Augment
 from recipes_lib.data import Split, Splits, batches
 from recipes_lib.optim import Rule, require, rule
 from recipes_lib.schedules import Schedule, constant
 from recipes_lib.stock import set_rate, stock_optimizer
 
 Loss = Callable[..., Tensor]
-Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 Item = TypeVar("Item")
 METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 

@@ -1,22 +1,10 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from recipes_lib.data import Splits, batches, load
-
-
-def write_pictures(root: Path, classes: dict[str, int], size: tuple[int, int] = (40, 30), mode: str = "RGB") -> Path:
-    pixels = np.random.default_rng(0)
-    for name, count in classes.items():
-        (root / name).mkdir(parents=True)
-        for index in range(count):
-            array = pixels.integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-            Image.fromarray(array).convert(mode).save(root / name / f"{index}.png")
-    return root
 
 
 @pytest.mark.parametrize(("name", "shape", "total"), [("digits", (1, 8, 8), 1797), ("mnist5k", (1, 28, 28), 5000)])
@@ -88,49 +76,6 @@ def test_texture_patches_never_share_a_pixel_between_parts() -> None:
 def test_a_seed_that_is_no_whole_number_is_refused(seed: Any) -> None:
     with pytest.raises(ValueError, match="give a whole number from 0"):
         load("digits", seed=seed)
-
-
-@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3), ("1", 1), ("LA", 1)])
-def test_a_folder_of_class_folders_loads(tmp_path: Path, mode: str, channels: int) -> None:
-    splits = load(str(write_pictures(tmp_path / "photos", {"cat": 10, "dog": 20}, mode=mode)), image_size=16)
-    assert splits.classes == ("cat", "dog")
-    assert splits.shape == (channels, 16, 16)
-    assert (len(splits.train), len(splits.valid), len(splits.test)) == (18, 6, 6)
-
-
-def test_a_folder_s_pictures_may_differ_in_size_and_mode(tmp_path: Path) -> None:
-    root = write_pictures(tmp_path / "photos", {"cat": 6, "dog": 6})
-    Image.new("L", (300, 7)).save(root / "cat" / "wide.png")
-    Image.new("CMYK", (64, 64)).save(root / "cat" / "print.jpg")
-    assert load(str(root)).shape == (3, 64, 64)
-
-
-def test_a_changed_picture_is_read_again(tmp_path: Path) -> None:
-    root = write_pictures(tmp_path / "photos", {"cat": 6, "dog": 6})
-    before = images(load(str(root))).sum()
-    Image.new("RGB", (40, 30), "white").save(root / "cat" / "0.png")
-    assert images(load(str(root))).sum() > before
-
-
-def test_unusable_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give a folder"):
-        load(str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match=r"is empty; a classifier needs at least two"):
-        load(str(tmp_path))
-    root = write_pictures(tmp_path / "photos", {"cat": 5})
-    with pytest.raises(ValueError, match=r"has one class \(cat\)"):
-        load(str(root))
-    write_pictures(root, {"dog": 2})
-    with pytest.raises(ValueError, match=r"dog has 2 pictures; splitting needs at least 5"):
-        load(str(root))
-
-
-@pytest.mark.parametrize("content", [b"no picture", b"", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
-def test_a_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
-    root = write_pictures(tmp_path / "photos", {"cat": 5, "dog": 5})
-    (root / "dog" / "notes.png").write_bytes(content)
-    with pytest.raises(ValueError, match=r"dog/notes\.png is no readable image; remove it or repair it"):
-        load(str(root))
 
 
 def test_an_unknown_name_meets_the_nearest() -> None:
