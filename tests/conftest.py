@@ -36,6 +36,7 @@ class Study:
         record = {"id": id, "case": "", "source": source, "statement": f"{id} holds.", "verdict": verdict}
         record |= {"expect": expect, "differs": verdict != expect, "effect": effect, "interval": [effect, effect]}
         record |= {"unit": "difference", "n": 8, "device": "cpu", "seconds": time.time()}
+        record |= {"versions": {"device": "cpu", "processor": "A processor", "threads": 1, "torch": "2.0"}}
         html = f'<p>{verdict} <span class="measured">{time.time()}\\n</span></p>'
         data = {"text/plain": f"{id} {verdict.upper()}", "text/html": html}
         display(data, raw=True, metadata={"claim": record})"""

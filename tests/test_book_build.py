@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Invoke, good_recipe
+from nbformat import v4
+from PIL import Image
 from test_benchmarks import small_record
 
 from benchmarks.__main__ import write
 from recipes_lib.book.build import repository
 
 Make = Callable[..., Path]
+FIGURE = "%matplotlib inline\nimport matplotlib.pyplot as plt\n\n_ = plt.plot([1, 2])"
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +78,31 @@ def test_the_page_has_the_chapters_prose_and_the_executions_outputs(book: Path, 
     assert recipes_command("build").exit_code == 0
     page = json.loads((book / "_build" / "stage" / "chapters" / "good.ipynb").read_text())
     assert "Try it twice." in "".join(page["cells"][0]["source"])
-    assert page["cells"][2]["metadata"]["tags"] == ["setup", "hide-input"]
+    assert page["cells"][3]["metadata"]["tags"] == ["setup", "hide-input"]
+    line = "".join(page["cells"][1]["source"])
+    assert re.fullmatch(
+        r"\*Ran on 20..-..-.. on A processor, 1 thread with torch 2.0, in \d+ s, with `seed = 3`\.\*", line
+    )
     assert sum(bool(cell.get("outputs")) for cell in page["cells"]) == 1
+
+
+def test_the_gallery_and_the_list_of_runs_show_what_became_of_each_recipe(
+    make_book: Make, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    notebook = good_recipe()
+    place = next(index for index, cell in enumerate(notebook.cells) if cell.source.startswith("## Measured"))
+    alt = {"mystnb": {"image": {"alt": "A line that\n rises."}}}
+    notebook.cells.insert(place + 1, v4.new_code_cell(FIGURE, metadata=alt))
+    root = make_book(good=notebook)
+    (root / "intro.md").write_text("# Welcome\n\n## Recipes\n\n<!-- gallery -->\n\n<!-- runs -->\n\n<!-- else -->\n")
+    assert recipes_command("run").exit_code == 0
+    assert recipes_command("build").exit_code == 0, capfd.readouterr()
+    page = (root / "_build" / "html" / "intro.html").read_text()
+    assert 'alt="A line that rises."' in page
+    assert re.search(r"1 supported · \d+ s", page)
+    assert '<td><a href="chapters/good.html">good</a></td>' in page
+    assert "<td>A processor, 1 thread</td><td>torch 2.0</td>" in page
+    assert Image.open(root / "_build" / "html" / "_images" / "good.png").size == (640, 360)
 
 
 def test_a_recipe_that_changed_since_is_refused(book: Path, recipes_command: Invoke) -> None:

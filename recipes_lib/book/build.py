@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,13 +16,12 @@ from typing import Any
 import nbformat
 import yaml
 
-from recipes_lib.book import ledger, speed
+from recipes_lib.book import gallery, ledger, runs, speed
+from recipes_lib.book.executed import Executed
 from recipes_lib.book.files import make_writable, write_whole
-from recipes_lib.book.fingerprint import source_digest
 from recipes_lib.book.processes import run_tree
-from recipes_lib.book.project import CHAPTERS, Book, BookError, Recipe, read_notebook, tags
+from recipes_lib.book.project import CHAPTERS, Book, BookError
 
-LEDGER, SPEED = "<!-- ledger -->", "<!-- speed -->"
 SUFFIXES = (".md", ".ipynb", ".rst")
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
 LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
@@ -60,8 +59,16 @@ def _draw(stage: Path, html: Path) -> bool:
             return False
         if html.exists():
             html.rename(Path(folder) / "before")
+        _mend(Path(folder) / "_build" / "html")
         (Path(folder) / "_build" / "html").rename(html)
     return True
+
+
+def _mend(html: Path) -> None:
+    """Take from bibliographies the role of a list: docutils gives it to them, but no role to their items."""
+    for path in html.glob("*.html"):
+        mended = path.read_text(encoding="utf-8").replace('<div role="list" class="citation-list">', "<div>")
+        path.write_text(mended, encoding="utf-8")
 
 
 def _digest(staged: dict[str, bytes]) -> str:
@@ -73,17 +80,30 @@ def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
     config = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8"))
     yield "_config.yml", yaml.safe_dump(_with_links(config, repository(book.root)), sort_keys=False).encode()
     yield "_toc.yml", (book.root / "_toc.yml").read_bytes()
-    for recipe in book.recipes:
-        text: str = nbformat.v4.writes(_page(recipe, executed))
-        yield f"{CHAPTERS}/{recipe.path.name}", text.encode()
-    for page in book.pages:
-        if not page.startswith(f"{CHAPTERS}/"):
-            path = _page_path(book.root, page)
-            yield str(path.relative_to(book.root)), _filled_in(book, path, executed)
+    pages = [Executed.read(recipe, executed) for recipe in book.recipes]
+    for page in pages:
+        text: str = nbformat.v4.writes(page.notebook)
+        yield f"{CHAPTERS}/{page.recipe.path.name}", text.encode()
+    yield from gallery.thumbnails(pages)
+    marks = {
+        "gallery": lambda: gallery.to_markdown(book, pages),
+        "ledger": lambda: ledger.to_html(ledger.rows(book, executed), book.sources),
+        "runs": lambda: runs.to_html(pages),
+        "speed": lambda: speed.to_markdown(book.root),
+    }
+    for name in book.pages:
+        if not name.startswith(f"{CHAPTERS}/"):
+            path = _page_path(book.root, name)
+            yield str(path.relative_to(book.root)), _filled_in(path.read_text(encoding="utf-8"), marks).encode()
     extra = [book.root / name for name in config.get("bibtex_bibfiles", [])]
     for path in [*extra, book.root / speed.FIGURE, *sorted((book.root / "_static").rglob("*"))]:
         if path.is_file():
             yield str(path.relative_to(book.root)), path.read_bytes()
+
+
+def _filled_in(text: str, marks: Mapping[str, Callable[[], str]]) -> str:
+    """The page, with what was measured where it has marks such as `<!-- ledger -->`."""
+    return re.sub(r"<!-- (\w+) -->", lambda mark: marks[mark[1]]() if mark[1] in marks else mark[0], text)
 
 
 def _page_path(root: Path, page: str) -> Path:
@@ -91,47 +111,6 @@ def _page_path(root: Path, page: str) -> Path:
         if (path := root / f"{page}{suffix}").is_file():
             return path
     raise BookError(f"{root / '_toc.yml'} lists {page!r}, but there is no such page; write it or take it out")
-
-
-def _filled_in(book: Book, path: Path, executed: Path) -> bytes:
-    """The page, with the ledger and the measured speed where it has their marks."""
-    content = path.read_text(encoding="utf-8")
-    if LEDGER in content:
-        content = content.replace(LEDGER, ledger.to_html(ledger.rows(book, executed), book.sources))
-    if SPEED in content:
-        content = content.replace(SPEED, speed.to_markdown(book.root))
-    return content.encode()
-
-
-def _page(recipe: Recipe, executed: Path) -> Any:
-    """The recipe's own prose with the outputs of its execution. Raises `BookError` where there is none."""
-    path = executed / recipe.path.name
-    if not path.exists():
-        raise BookError(f"recipe {recipe.name!r} is not executed in {executed}; run `recipes run {recipe.name}`")
-    done, page = read_notebook(path), deepcopy(recipe.notebook)
-    about = done.metadata.get("recipes", {})
-    if about.get("source") != source_digest(page):
-        raise BookError(f"recipe {recipe.name!r} changed since it was executed; run `recipes run {recipe.name}`")
-    outputs = iter([cell.outputs for cell in done.cells if _own_code(cell)])
-    for cell in page.cells:
-        if cell.cell_type == "code":
-            cell.outputs = next(outputs)
-        if "setup" in tags(cell):
-            cell.metadata["tags"] = [*tags(cell), "hide-input"]
-    page.cells.append(nbformat.v4.new_markdown_cell(_last_run(recipe, about), id="last-run"))
-    return page
-
-
-def _own_code(cell: Any) -> bool:
-    return cell.cell_type == "code" and "injected-parameters" not in tags(cell)
-
-
-def _last_run(recipe: Recipe, about: dict[str, Any]) -> str:
-    changed = [
-        f"`{name} = {value!r}`" for name, value in about["parameters"].items() if recipe.parameters[name] != value
-    ]
-    given = f" with {', '.join(changed)}" if changed else ""
-    return f"---\n*Last run {about['finished'][:10]}, in {about['seconds']:.0f} s{given}.*"
 
 
 def repository(root: Path) -> str | None:

@@ -87,15 +87,20 @@ def to_table(found: list[Row]) -> Table:
 
 
 def to_html(found: list[Row], sources: dict[str, str]) -> str:
-    """The rows for the book's page; without a blank line, at which Markdown would end the table."""
-    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    """The rows for the book's page; without a blank line, at which Markdown would end the table.
+
+    `_static/ledger.js` makes its heads sort and fills `.ledger-filter` with a search and a choice of verdict.
+    """
+    head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
     body = "\n".join(_html_row(row, sources) for row in found)
-    return f'<div style="overflow-x: auto">\n<table class="table ledger">\n<tr>{head}</tr>\n{body}\n</table>\n</div>'
+    table = f'<table class="table ledger">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
+    wide = f'<div class="wide" tabindex="0" role="region" aria-label="The ledger">\n{table}\n</div>'
+    return f'<div class="ledger-filter"></div>\n{wide}'
 
 
 def _html_row(row: Row, sources: dict[str, str]) -> str:
     record = row.record
-    _, _, measured, pairs, cpu, gpu = (escape(cell) for cell in _cells(row))
+    _, _, measured, pairs, *_ = (escape(cell) for cell in _cells(row))
     case = f" · {escape(record['case'])}" if record.get("case") else ""
     claim = f"{escape(record['statement'])}<br><small><code>{escape(record['id'])}</code>{case}</small>"
     by = " ".join(
@@ -104,5 +109,14 @@ def _html_row(row: Row, sources: dict[str, str]) -> str:
     link = (
         f'<a href="{CHAPTERS}/{row.recipe}.html#verdict" title="{escape(row.title)}">{row.recipe.replace("_", " ")}</a>'
     )
-    cells = (claim, by, measured, pairs, f"<strong>{cpu}</strong>", f"<strong>{gpu}</strong>", link)
-    return "<tr>" + "".join(f"<td>{' '.join(cell.split())}</td>" for cell in cells) + "</tr>"
+    cells = [_cell(claim), _cell(by), _cell(measured, record["effect"]), _cell(pairs, record["n"])]
+    verdicts = [
+        _cell(f'<strong class="{verdict or "none"}">{verdict or NONE}</strong>') for verdict in (row.cpu, row.gpu)
+    ]
+    return "<tr>" + "".join([*cells, *verdicts, _cell(link)]) + "</tr>"
+
+
+def _cell(content: str, value: float | None = None) -> str:
+    """A cell, on one line; a number to sort it by goes beside what it shows."""
+    sort = "" if value is None else f' data-value="{value}"'
+    return f"<td{sort}>{' '.join(content.split())}</td>"

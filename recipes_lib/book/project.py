@@ -78,11 +78,16 @@ class Book:
         except yaml.YAMLError as error:
             raise BookError(f"{path} is not YAML ({' '.join(str(error).split())}); repair it") from error
 
+    @property
+    def parts(self) -> dict[str, list[str]]:
+        """The names of the recipes in each part of the book."""
+        parts = yaml.safe_load(_read(self.root / "_toc.yml")).get("parts", [])
+        return {part.get("caption", ""): _recipe_names(_files(part)) for part in parts}
+
     @cached_property
     def recipes(self) -> list[Recipe]:
         """The listed notebooks under `chapters/`. Raises `BookError` where a listed one is missing."""
-        names = [page.removeprefix(f"{CHAPTERS}/") for page in self.pages if page.startswith(f"{CHAPTERS}/")]
-        return [Recipe(name, self.root / CHAPTERS / f"{name}.ipynb") for name in names]
+        return [Recipe(name, self.root / CHAPTERS / f"{name}.ipynb") for name in _recipe_names(self.pages)]
 
     def choose(self, names: Iterable[str]) -> list[Recipe]:
         """Pick recipes by name, all where no name is given. Raises `BookError` for an unknown name."""
@@ -147,6 +152,10 @@ def claim_records(notebook: Any) -> list[dict[str, Any]]:
     """The records that claim cards carry, in order."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return [output.metadata["claim"] for output in outputs if "claim" in output.get("metadata", {})]
+
+
+def _recipe_names(pages: Iterable[str]) -> list[str]:
+    return [page.removeprefix(f"{CHAPTERS}/") for page in pages if page.startswith(f"{CHAPTERS}/")]
 
 
 def _read(path: Path) -> str:

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from recipes_lib.book.files import write_whole
 from recipes_lib.book.fingerprint import versions
-from recipes_lib.cards import full_name
+from recipes_lib.cards import COLOURS, full_name
 
 STYLES = {"passed": "green", "unchanged": "green", "failed": "red", "interrupted": "red", "running": "cyan"}
 
@@ -43,9 +43,9 @@ Tell = Callable[[Outcome], None]
 
 
 def verdicts(records: Sequence[Mapping[str, Any]]) -> str:
-    """Count verdicts in words: `5 supported, 1 undecided`."""
+    """Count verdicts in words: `5 supported, 2 contradicted`."""
     counts = Counter(record["verdict"] for record in records)
-    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return ", ".join(f"{counts[verdict]} {verdict}" for verdict in COLOURS if counts[verdict])
 
 
 def table(outcomes: Sequence[Outcome]) -> Table:
