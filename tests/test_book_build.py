@@ -191,10 +191,25 @@ def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(book: Path, 
     assert verdicts() == (None, "supported")
 
 
+def test_a_run_on_a_gpu_becomes_the_ledger_s_column(book: Path, recipes_command: Invoke) -> None:
+    result = recipes_command("gpu-report")
+    assert (result.exit_code, "good.ipynb was executed on a processor" in result.stderr) == (2, True)
+    executed = book / "_build" / "executed" / "good.ipynb"
+    on_cpu = executed.read_text()
+    executed.write_text(on_cpu.replace('"device": "cpu"', '"device": "cuda"').replace("supported", "undecided"))
+    assert recipes_command("gpu-report").exit_code == 0
+    executed.write_text(on_cpu)
+    (row,) = json.loads(recipes_command("ledger", "--json").stdout)
+    assert (row["cpu"], row["gpu"]) == ("supported", "undecided")
+    executed.unlink()
+    result = recipes_command("gpu-report")
+    assert (result.exit_code, "has a claim; run `recipes run --device cuda` first" in result.stderr) == (2, True)
+
+
 def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke) -> None:
     gpu_report(book, "{}")
     result = recipes_command("ledger")
-    assert (result.exit_code, "gpu.json is no report of `recipes run`" in result.stderr) == (2, True)
+    assert (result.exit_code, "gpu.json is no report of a GPU" in result.stderr) == (2, True)
 
 
 def test_a_statement_cannot_break_the_page(make_book: Make, recipes_command: Invoke) -> None:

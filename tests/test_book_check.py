@@ -178,6 +178,19 @@ def test_a_corrupted_verdict_does_not_reproduce(
     assert "1 failed, 2 passed" in capfd.readouterr().out
 
 
+def test_the_outputs_of_a_run_elsewhere_are_compared_too(
+    make_book: Callable[..., Path], recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = make_book(good=good_recipe())
+    result = recipes_command("check", "--executed", "_build/executed")
+    assert (result.exit_code, "'good' is not executed in _build/executed" in result.stderr) == (2, True)
+    assert recipes_command("run", "--seed", "5").exit_code == 0
+    assert recipes_command("check", "--executed", "_build/executed").exit_code == 0, capfd.readouterr()
+    done = root / "_build" / "executed" / "good.ipynb"
+    done.write_text(done.read_text().replace("it-works SUPPORTED", "it-works UNDECIDED"))
+    assert recipes_command("check", "--executed", "_build/executed").exit_code == 1
+
+
 def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
     root = make_book(good=good_recipe())
     assert recipes_command("new", "wide_nets", "--title", 'Are "wide" nets better?').exit_code == 0

@@ -7,23 +7,35 @@ from pathlib import Path
 
 from recipes_lib.book.contract import problems
 from recipes_lib.book.processes import THREADS, run_tree
-from recipes_lib.book.project import Book
+from recipes_lib.book.project import Book, BookError, Recipe
 
 SANITIZE = Path(__file__).with_name("nbval.cfg")
 CELL_TIMEOUT = 600  # seconds
 
 
-def check(book: Book, names: Sequence[str], *, contract_only: bool = False) -> bool:
-    """Print what is wrong with the chosen recipes, and say whether nothing is."""
+def check(book: Book, names: Sequence[str], *, contract_only: bool = False, executed: Path | None = None) -> bool:
+    """Print what is wrong with the chosen recipes, and say whether nothing is.
+
+    With `executed`, only the outputs of the notebooks in that folder are compared. Raises `BookError` where one lacks.
+    """
     recipes = book.choose(names)
+    if executed:
+        return _outputs_reproduce(book, [_executed(executed, recipe) for recipe in recipes])
     found = [problem for recipe in recipes for problem in problems(book, recipe)]
     print(*found, f"contract: {len(recipes)} recipes, {len(found)} problems", sep="\n", flush=True)
     return not found if contract_only else _outputs_reproduce(book, [recipe.path for recipe in recipes]) and not found
 
 
+def _executed(folder: Path, recipe: Recipe) -> Path:
+    path = folder.resolve() / recipe.path.name
+    if not path.exists():
+        raise BookError(f"recipe {recipe.name!r} is not executed in {folder}; run `recipes run {recipe.name}`")
+    return path
+
+
 def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
     # With `=`, or pytest takes the file's folder for the root of the tests.
     options = [f"--nbval-sanitize-with={SANITIZE}", f"--nbval-cell-timeout={CELL_TIMEOUT}", f"--rootdir={book.root}"]
-    paths = [str(path.relative_to(book.root)) for path in notebooks]
+    paths = [os.path.relpath(path, book.root) for path in notebooks]
     command = [sys.executable, "-m", "pytest", "--nbval", *options, "-p", "no:cacheprovider", *paths]
     return run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1")) == 0

@@ -129,12 +129,16 @@ Executed = Annotated[Path | None, typer.Option(help="Folder of the executed note
 def check(
     names: Names = None,
     contract_only: Annotated[bool, typer.Option("--contract-only", help="Do not run anything.")] = False,
+    executed: Annotated[
+        Path | None, typer.Option(help="Check the outputs of the executed notebooks in this folder instead.")
+    ] = None,
 ) -> None:
     """Check recipes against their contract, then their stored outputs against a fresh run."""
     # Commands import their own module: what one needs would slow down the start of the others.
     from recipes_lib.book.check import check as check_recipes
 
-    raise typer.Exit(int(not check_recipes(Book.find(Path.cwd()), names or [], contract_only=contract_only)))
+    passed = check_recipes(Book.find(Path.cwd()), names or [], contract_only=contract_only, executed=executed)
+    raise typer.Exit(int(not passed))
 
 
 @app.command()
@@ -162,6 +166,15 @@ def ledger(
     book = Book.find(Path.cwd())
     found = rows(book, executed or book.root / EXECUTED)
     print(to_json(found)) if json else Console().print(to_table(found))
+
+
+@app.command("gpu-report")
+def gpu_report(executed: Executed = None) -> None:
+    """Put the verdicts of notebooks that were executed on a GPU into the ledger's GPU column."""
+    from recipes_lib.book.gpu import write
+
+    book = Book.find(Path.cwd())
+    print(f"Wrote {write(book, executed or book.root / EXECUTED)}")
 
 
 @app.command()

@@ -10,10 +10,10 @@ from typing import Any
 from rich.markup import escape as escape_markup
 from rich.table import Table
 
+from recipes_lib.book import gpu
 from recipes_lib.book.project import CHAPTERS, Book, BookError, claim_records, read_notebook
 from recipes_lib.cards import effect, full_name
 
-GPU_RESULTS = Path("benchmarks") / "results" / "gpu.json"
 COLUMNS = ("Claim", "Claimed by", "Effect", "Pairs", "On CPU", "On GPU", "Recipe")
 NONE = "–"
 
@@ -38,27 +38,13 @@ def rows(book: Book, executed: Path) -> list[Row]:
 
 
 def _rows(book: Book, executed: Path) -> Iterator[Row]:
-    elsewhere = _gpu_verdicts(book.root / GPU_RESULTS)
+    elsewhere = gpu.verdicts(book.root)
     for recipe in book.recipes:
         path = executed / recipe.path.name
         for record in claim_records(read_notebook(path)) if path.exists() else []:
             on_cpu = record["device"] == "cpu"
-            gpu = elsewhere.get(_key(record)) if on_cpu else record["verdict"]
-            yield Row(recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, gpu)
-
-
-def _gpu_verdicts(path: Path) -> dict[tuple[str, str], str]:
-    if not path.exists():
-        return {}
-    try:
-        recipes = json.loads(path.read_text(encoding="utf-8"))["recipes"]
-        return {_key(record): record["verdict"] for recipe in recipes for record in recipe["claims"]}
-    except (ValueError, KeyError, TypeError) as error:
-        raise BookError(f"{path} is no report of `recipes run` ({error!r}); put a report.json there") from error
-
-
-def _key(record: dict[str, Any]) -> tuple[str, str]:
-    return record["id"], record.get("case", "")
+            on_gpu = elsewhere.get(gpu.key(record)) if on_cpu else record["verdict"]
+            yield Row(recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, on_gpu)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
