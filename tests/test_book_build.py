@@ -105,6 +105,17 @@ def test_the_gallery_and_the_list_of_runs_show_what_became_of_each_recipe(
     assert Image.open(root / "_build" / "html" / "_images" / "good.png").size == (640, 360)
 
 
+def test_the_book_on_one_page_holds_all_of_it(
+    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert recipes_command("build", "--print").exit_code == 0, capfd.readouterr()
+    page = (book / "_build" / "print" / "intro.html").read_text()
+    assert "Does it work?" in page
+    assert 'href="#document-chapters/good"' in page
+    assert 'id="document-chapters/good"' in page
+    assert not (book / "_build" / "html").exists()
+
+
 def test_a_recipe_that_changed_since_is_refused(book: Path, recipes_command: Invoke) -> None:
     chapter = book / "chapters" / "good.ipynb"
     chapter.write_text(chapter.read_text().replace('\\"it-works\\", 0.5', '\\"it-works\\", 0.6'))
@@ -125,7 +136,7 @@ def test_a_page_shows_the_measured_speed(
 ) -> None:
     (book / "intro.md").write_text("# Welcome\n\n<!-- speed -->\n")
     with monkeypatch.context() as undrawn:
-        undrawn.setattr("recipes_lib.book.build._draw", lambda stage, html: False)
+        undrawn.setattr("recipes_lib.book.build._draw", lambda *_: False)
         recipes_command("build")
     assert "Nothing is measured yet" in (book / "_build" / "stage" / "intro.md").read_text()
 
@@ -146,7 +157,7 @@ def test_the_chapters_themselves_can_be_built(
 ) -> None:
     root = make_book(good=good_recipe())
     assert recipes_command("run", "--out", "chapters").exit_code == 0
-    monkeypatch.setattr("recipes_lib.book.build._draw", lambda stage, html: False)
+    monkeypatch.setattr("recipes_lib.book.build._draw", lambda *_: False)
     assert recipes_command("build", "--executed", "chapters").exit_code == 1
     config = yaml.safe_load((root / "_build" / "stage" / "_config.yml").read_text())
     assert "launch_buttons" not in config

@@ -27,13 +27,15 @@ JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; m
 LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
 
-def build(book: Book, executed: Path) -> tuple[Path, bool] | None:
-    """Build `_build/html`; return its first page and whether it is new, None where the build failed.
+def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, bool] | None:
+    """Build `_build/html`, or all on one page in `_build/print`; return its first page and whether it is new.
 
-    Raises `BookError` for a page that is missing and for a recipe that was not executed as it stands.
+    Returns None where the build failed. Raises `BookError` for a page that is missing and for a recipe that was not
+    executed as it stands.
     """
     staged = dict(_staged(book, executed))
-    html, seal = book.root / "_build" / "html", book.root / "_build" / "html.sha256"
+    name = "print" if one_page else "html"
+    html, seal = book.root / "_build" / name, book.root / "_build" / f"{name}.sha256"
     digest = _digest(staged)
     if seal.exists() and seal.read_text() == digest and (html / "index.html").exists():
         return html / "index.html", False
@@ -43,32 +45,38 @@ def build(book: Book, executed: Path) -> tuple[Path, bool] | None:
     for name, content in staged.items():
         write_whole(stage / name, content)
     seal.unlink(missing_ok=True)
-    if not _draw(stage, html):
+    if not _draw(stage, html, "singlehtml" if one_page else "html"):
         return None
     write_whole(seal, digest)
     return html / "index.html", True
 
 
-def _draw(stage: Path, html: Path) -> bool:
+def _draw(stage: Path, html: Path, builder: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="book-", dir=html.parent) as folder:
         # A folder of its own: from a half-built one, a second try would not repeat the warnings of the first.
-        options = ["-q", "-W", "-n", "--keep-going", "--path-output", folder]
+        options = ["-q", "-W", "-n", "--keep-going", "--path-output", folder, "--builder", builder]
         # On standard output it only says where the book lies, which is where it lies no longer.
         command = [*JUPYTER_BOOK, "build", str(stage), *options]
         if run_tree(command, stage, os.environ, stdout=subprocess.DEVNULL):
             return False
         if html.exists():
             html.rename(Path(folder) / "before")
-        _mend(Path(folder) / "_build" / "html")
-        (Path(folder) / "_build" / "html").rename(html)
+        drawn = Path(folder) / "_build" / builder
+        for path in drawn.glob("*.html"):
+            path.write_text(_mended(path.read_text(encoding="utf-8"), builder), encoding="utf-8")
+        drawn.rename(html)
     return True
 
 
-def _mend(html: Path) -> None:
-    """Take from bibliographies the role of a list: docutils gives it to them, but no role to their items."""
-    for path in html.glob("*.html"):
-        mended = path.read_text(encoding="utf-8").replace('<div role="list" class="citation-list">', "<div>")
-        path.write_text(mended, encoding="utf-8")
+def _mended(page: str, builder: str) -> str:
+    # docutils makes a list of bibliographies, for screen readers, but no items of their entries.
+    page = page.replace('<div role="list" class="citation-list">', "<div>")
+    # On one page, the links of the tables that we write ourselves lead to the recipe's place there.
+    return (
+        re.sub(rf'href="({CHAPTERS}/\w+)\.html[^"]*"', r'href="#document-\1"', page)
+        if builder == "singlehtml"
+        else page
+    )
 
 
 def _digest(staged: dict[str, bytes]) -> str:

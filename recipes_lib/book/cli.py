@@ -142,12 +142,15 @@ def check(
 
 
 @app.command()
-def build(executed: Executed = None) -> None:
+def build(
+    executed: Executed = None,
+    one_page: Annotated[bool, typer.Option("--print", help="All on one page, to print or to save as a PDF.")] = False,
+) -> None:
     """Build the book from executed notebooks."""
     from recipes_lib.book.build import build as build_book
 
     book = Book.find(Path.cwd())
-    built = build_book(book, executed or book.root / EXECUTED)
+    built = build_book(book, executed or book.root / EXECUTED, one_page=one_page)
     if built is None:
         print("recipes: the book was not built; mend what is said above", file=sys.stderr)
         raise typer.Exit(1)
