@@ -154,9 +154,10 @@ def _download(
     kind = getattr(torchvision.datasets, TORCHVISION[name])
     try:
         parts = [kind(str(root), train=train, download=True) for train in (True, False)]
-    except (OSError, RuntimeError) as error:
-        why = " ".join(str(error).split())
-        raise ValueError(f"{name} is not in {root} and could not be downloaded ({why}); set RECIPES_DATA") from error
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:  # no network, or files that are broken
+        why = " ".join(str(error).split()) or type(error).__name__
+        remedy = "remove what is broken there, or set RECIPES_DATA"
+        raise ValueError(f"{name} could be neither read from {root} nor downloaded ({why}); {remedy}") from error
     rest, test = ((_resize(as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
     return rest, test, tuple(parts[0].classes)
 

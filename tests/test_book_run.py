@@ -230,6 +230,25 @@ def test_a_chapter_that_is_edited_while_it_runs_keeps_the_edit(make_book: Make, 
     assert chapter.read_text() == json.dumps(notebook) + " "
 
 
+def test_a_kernel_killed_in_mid_recipe_is_named_and_the_next_run_does_only_what_is_missing(
+    make_book: Make, recipes_command: Invoke, tmp_path: Path
+) -> None:
+    switch = tmp_path / "switch"
+    switch.touch()
+    dies = f'from pathlib import Path\nimport os\nif Path("{switch}").exists():\n    os.kill(os.getpid(), 9)'
+    root = make_book(dies=recipe("print(1)", dies), fine=recipe("print(2)"))
+    executed = root / "_build" / "executed"
+    result = recipes_command("run")
+    assert result.exit_code == 1
+    assert "Kernel died" in result.output
+    assert statuses(executed) == {"dies": "failed", "fine": "passed"}
+    assert names(executed) == ["failed", "fine.ipynb", "report.json"]
+    switch.unlink()
+    assert recipes_command("run").exit_code == 0
+    assert statuses(executed) == {"dies": "passed", "fine": "unchanged"}
+    assert names(executed / "failed") == []
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_kills_kernels_and_leaves_finished_outputs_whole(

@@ -106,6 +106,19 @@ def test_a_set_that_cannot_be_downloaded_says_what_to_set(tmp_path: Path, monkey
     monkeypatch.setattr("torchvision.datasets.MNIST", lambda root, train, download: refuse())
     monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
     with pytest.raises(
-        ValueError, match=r"mnist is not in .* could not be downloaded \(no network\); set RECIPES_DATA"
+        ValueError,
+        match=r"mnist could be neither read from .* nor downloaded \(no network\); remove .* or set RECIPES_DATA",
     ):
         load("mnist")
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\0\0\x08\x03" + bytes([0, 0, 0, 9]) * 3 + b"cut"])
+def test_a_broken_archive_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    raw = tmp_path / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            (raw / f"{part}-{kind}-ubyte").write_bytes(content)
+    monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
+    with pytest.raises(ValueError, match=r"fashion_mnist could be neither read from .*; remove what is broken there"):
+        load("fashion_mnist")
