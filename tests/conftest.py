@@ -25,9 +25,13 @@ dataset = "digits"  # a name or a folder"""
 
 # What recipes_lib.evidence does, as far as the book sees it: a card with a number that is new on every run.
 STUDY = """\
+import os
 import time
 
 from IPython.display import display
+
+
+source = os.environ.get("RECIPES_SOURCE", "..")
 
 
 class Study:

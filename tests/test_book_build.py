@@ -68,7 +68,9 @@ def test_the_built_book_shows_outputs_and_the_ledger(
     monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/book")
     assert recipes_command("build").exit_code == 0
     page = (html / "chapters/good.html").read_text()
-    assert "https://colab.research.google.com/github/somebody/book/blob/main/chapters/good.ipynb" in page
+    assert "https://colab.research.google.com/github/somebody/book/blob/launch/chapters/good.ipynb" in page
+    notebook = (html / "_sources" / "chapters" / "good.ipynb").read_text()
+    assert r"\"RECIPES_SOURCE\", \"git+https://github.com/somebody/book\"" in notebook
     assert [path.name for path in (book / "_build").glob("book-*")] == []
 
 

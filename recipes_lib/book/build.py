@@ -24,6 +24,8 @@ from recipes_lib.book.project import CHAPTERS, Book, BookError
 
 SUFFIXES = (".md", ".ipynb", ".rst")
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+HERE = r"\"RECIPES_SOURCE\", \"..\""
+LAUNCH = "launch"  # the branch with the notebooks as they are published
 LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
 
@@ -62,13 +64,14 @@ def _draw(stage: Path, html: Path, builder: str) -> bool:
         if html.exists():
             html.rename(Path(folder) / "before")
         drawn = Path(folder) / "_build" / builder
-        for path in drawn.glob("*.html"):
+        for path in drawn.rglob("*.html"):
             path.write_text(_mended(path.read_text(encoding="utf-8"), builder), encoding="utf-8")
         drawn.rename(html)
     return True
 
 
 def _mended(page: str, builder: str) -> str:
+    page = re.sub(r"(colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob)/[\w.-]+/", rf"\1/{LAUNCH}/", page)
     # docutils makes a list of bibliographies, for screen readers, but no items of their entries.
     page = page.replace('<div role="list" class="citation-list">', "<div>")
     # On one page, the links of the tables that we write ourselves lead to the recipe's place there.
@@ -85,12 +88,14 @@ def _digest(staged: dict[str, bytes]) -> str:
 
 
 def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
-    config = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8"))
-    yield "_config.yml", yaml.safe_dump(_with_links(config, repository(book.root)), sort_keys=False).encode()
+    config, url = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8")), repository(book.root)
+    yield "_config.yml", yaml.safe_dump(_with_links(config, url), sort_keys=False).encode()
     yield "_toc.yml", (book.root / "_toc.yml").read_bytes()
     pages = [Executed.read(recipe, executed) for recipe in book.recipes]
     for page in pages:
         text: str = nbformat.v4.writes(page.notebook)
+        if url:  # taken home or launched, the notebook finds `recipes_lib` there
+            text = text.replace(HERE, rf"\"RECIPES_SOURCE\", \"git+{url}\"")
         yield f"{CHAPTERS}/{page.recipe.path.name}", text.encode()
     yield from gallery.thumbnails(pages)
     marks = {
