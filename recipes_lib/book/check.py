@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from joblib import cpu_count
+
 from recipes_lib.book.contract import problems
 from recipes_lib.book.processes import THREADS, run_tree
 from recipes_lib.book.project import Book, BookError, Recipe
@@ -36,6 +38,8 @@ def _executed(folder: Path, recipe: Recipe) -> Path:
 def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
     # With `=`, or pytest takes the file's folder for the root of the tests.
     options = [f"--nbval-sanitize-with={SANITIZE}", f"--nbval-cell-timeout={CELL_TIMEOUT}", f"--rootdir={book.root}"]
+    if (workers := min(len(notebooks), cpu_count())) > 1:
+        options += ["-n", str(workers), "--dist", "loadscope"]  # the cells of a notebook stay together
     paths = [os.path.relpath(path, book.root) for path in notebooks]
     command = [sys.executable, "-m", "pytest", "--nbval", *options, "-p", "no:cacheprovider", *paths]
     return run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1")) == 0
