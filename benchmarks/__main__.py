@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import batches, cores, growth, page, single, sweep
+from benchmarks import augmenting, batches, cores, growth, page, single, sweep
 from recipes_lib.book import speed
 from recipes_lib.book.files import write_whole
 from recipes_lib.hardware import stamp
@@ -26,6 +26,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
     "overhead": single.overhead,
     "trainers": single.trainers,
     "delivery": batches.delivery,
+    "augmenting": augmenting.augmenting,
     "growth": growth.growth,
 }
 LIBRARIES = ("torch", "joblib", "accelerate", "lightning", "skorch", "fastai", "ray")
@@ -55,12 +56,16 @@ def main() -> None:
 
 
 def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """Return the old record with the new groups in their places. Raises `ValueError` where it is of another machine."""
+    """Return the old record with the new groups in their places or at its end.
+
+    Raises `ValueError` where it is of another machine.
+    """
     for key in ("rounds", "machine", "cores", "versions"):
         if new[key] != old[key]:
             raise ValueError(f"the record differs in {key} ({old[key]}, now {new[key]}); measure everything")
     found = {group["title"]: group for group in new["groups"]}
-    return {**old, "groups": [found.get(group["title"], group) for group in old["groups"]]}
+    kept = [found.pop(group["title"], group) for group in old["groups"]]
+    return {**old, "groups": [*kept, *found.values()]}
 
 
 def write(record: dict[str, Any], root: Path) -> None:

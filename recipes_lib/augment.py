@@ -45,10 +45,14 @@ def affine(degrees: float = 0.0, shift: float = 0.0, zoom: float = 0.0) -> Augme
 def warp(x: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor:
     """Turn images (N, C, H, W) by angles (N,), radians clockwise, zoom by (N,), shift by (N, 2) of width and height."""
     height, width = x.shape[2:]
-    cos, sin = angles.cos() / zooms, angles.sin() / zooms
+    cos, sin, ratio = angles.cos() / zooms, angles.sin() / zooms, height / width
     # Sampling looks up, for each new pixel, its place in the old image; both run from -1 to 1 along each side.
-    turn = torch.stack([cos, sin * height / width, -sin * width / height, cos], 1).view(-1, 2, 2)
-    places = F.affine_grid(torch.cat([turn, turn @ (-2 * shifts)[:, :, None]], 2), list(x.shape), align_corners=False)
+    across, down = ((2 * torch.arange(side, dtype=x.dtype, device=x.device) + 1) / side - 1 for side in (width, height))
+    across, down = across - 2 * shifts[:, :1], down - 2 * shifts[:, 1:]  # (N, W), (N, H)
+    # One sum for all pixels: `affine_grid` multiplies small matrices instead, and takes longer than the sampling.
+    along = torch.stack([cos, -sin / ratio], 1)[:, :, None] * across[:, None]  # (N, 2, W)
+    aside = torch.stack([sin * ratio, cos], 1)[:, :, None] * down[:, None]  # (N, 2, H)
+    places = (along[:, :, None] + aside[..., None]).movedim(1, 3)  # (N, H, W, 2)
     return F.grid_sample(x, places, align_corners=False)
 
 
@@ -84,7 +88,7 @@ def erase(share: float = 0.25, p: float = 0.5) -> Augment:
         height, width = ((area * form) ** 0.5).clamp(max=1), ((area / form) ** 0.5).clamp(max=1)
         rows = torch.linspace(0, 1, x.shape[2], device=x.device)[:, None] - down * (1 - height)
         columns = torch.linspace(0, 1, x.shape[3], device=x.device) - across * (1 - width)
-        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width) & (chance < p)
+        inside = (rows >= 0) & (rows < height) & (chance < p) & ((columns >= 0) & (columns < width))
         return x.masked_fill(inside, 0.0), y
 
     return apply

@@ -59,6 +59,10 @@ def test_warp_is_torchvision_s_affine(x, angle, zoom, shift):
     assert ((mine - same).abs() < 1e-4).float().mean() > 0.93
 
 
+def test_affine_keeps_the_type_of_the_images(x):
+    assert affine(15, 0.1, 0.1)(x.double(), Y)[0].dtype == torch.float64
+
+
 def test_crop_cuts_windows_and_flip_mirrors(x):
     moved = {tuple(crop(1)(x[:1], Y[:1])[0].flatten().tolist()) for _ in range(200)}
     assert len(moved) == 9

@@ -8,6 +8,7 @@ import torch
 
 from benchmarks import __main__ as command
 from benchmarks import page, peers, single, work
+from benchmarks.augmenting import augmenting
 from benchmarks.growth import growth, linear_from
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
@@ -138,6 +139,8 @@ def test_a_group_measured_anew_takes_its_place_on_the_same_machine_only() -> Non
     old, new = small_record(), small_record()
     new["groups"] = [{**new["groups"][1], "load": 9.0}]
     assert [group["load"] for group in command.merged(new, old)["groups"]] == [0.5, 9.0]
+    another = {**new, "groups": [{**new["groups"][0], "title": "Another"}]}
+    assert [group["load"] for group in command.merged(another, old)["groups"]] == [0.5, 0.5, 9.0]
     with pytest.raises(ValueError, match="differs in cores"):
         command.merged({**new, "cores": 64}, old)
 
@@ -157,6 +160,13 @@ def test_a_row_is_measured_from_end_to_end() -> None:
     group = single.overhead(1, num_epochs=2)
     assert [row["rounds"] for row in group["rows"]] == [1, 1, 1]
     assert "fit" in page.lines(group)
+
+
+def test_the_cost_of_augmentation_is_counted_without_the_delivery() -> None:
+    plain, per_image, per_batch = augmenting(1)["rows"]
+    assert plain["median_us"] > 0
+    assert per_image["median_us"] > per_batch["median_us"]
+    assert (per_batch["than"], per_batch["reach"]) == (per_image["side"], "≥ 20")
 
 
 @pytest.mark.parametrize("name", peers.TRAINERS)
