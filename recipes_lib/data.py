@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from recipes_lib.folders import as_images, photographs
+from recipes_lib.folders import as_images, decode, photographs
 
 TORCHVISION = {
     "mnist": "MNIST",
@@ -27,6 +27,7 @@ TORCHVISION = {
     "kmnist": "KMNIST",
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
+    "flowers102": "Flowers102",
 }
 TEXTURES = {  # class: scikit-image's photograph
     "brick": "brick",
@@ -71,10 +72,10 @@ def load(name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_
 
     Embedded sets (`digits`, `mnist5k`, `textures`) and folders are split 60/20/20, stratified, afresh for each `seed`.
     `textures` are patches, 32 pixels wide, of eight photographs; no test patch overlaps a training patch.
-    torchvision's sets keep their own test set; `seed` draws a tenth of the rest for validation. They are sought in
-    `$RECIPES_DATA` and downloaded there. Images larger than `image_size` pixels are shrunk to that, square; a folder's
-    pictures, which differ in size, are cropped to it (64 where it is not given). A folder may itself be divided into
-    `train` and `val`, `test` or both: what is held back is the test set, and `val` beside `test` the validation set.
+    torchvision's sets keep their own test set; `seed` draws a tenth of the rest, train and val alike, for validation.
+    They are sought in `$RECIPES_DATA` and downloaded there. Images larger than `image_size` pixels are shrunk to that,
+    square; those of a folder and of `flowers102`, which differ in size, are cropped to it (64 where it is not given).
+    A folder may be divided into `train` and `val`, `test` or both: what is held back is the test set, `val` beside it.
     Raises `ValueError` for an unknown name, unusable data or a seed that is no whole number, and `FileNotFoundError`
     for a missing folder.
     """
@@ -142,8 +143,8 @@ def _resize(x: Tensor, image_size: int | None) -> Tensor:
 def _torchvision(name: str, image_size: int | None, seed: int, device: torch.device | str) -> Splits:
     root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
     (x, y), test, classes = _download(name, root, image_size)
-    cuts = [(x[cut], y[cut]) for cut in _stratified(y, 0.1, seed)]
-    train, valid, test_part = (Split(images.to(device), labels.to(device)) for images, labels in (*cuts, test))
+    drawn = [(x[cut], y[cut]) for cut in _stratified(y, 0.1, seed)]
+    train, valid, test_part = (Split(images.to(device), labels.to(device)) for images, labels in (*drawn, test))
     return Splits(train, valid, test_part, classes)
 
 
@@ -151,13 +152,18 @@ def _torchvision(name: str, image_size: int | None, seed: int, device: torch.dev
 def _download(
     name: str, root: Path, image_size: int | None
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
-    kind = getattr(torchvision.datasets, TORCHVISION[name])
+    kind, flowers = getattr(torchvision.datasets, TORCHVISION[name]), name == "flowers102"
+    cuts = [{"split": part} for part in ("train", "val", "test")] if flowers else [{"train": True}, {"train": False}]
     try:
-        parts = [kind(str(root), train=train, download=True) for train in (True, False)]
+        parts = [kind(str(root), **cut, download=True) for cut in cuts]
     except (OSError, RuntimeError, ValueError, AssertionError) as error:  # no network, or files that are broken
         why = " ".join(str(error).split()) or type(error).__name__
         remedy = "remove what is broken there, or set RECIPES_DATA"
         raise ValueError(f"{name} could be neither read from {root} nor downloaded ({why}); {remedy}") from error
+    if flowers:
+        train, valid, test = ((decode(part._image_files, image_size or 64), part._labels) for part in parts)
+        x, y = torch.cat([train[0], valid[0]]), torch.tensor(train[1] + valid[1])
+        return (x, y), (test[0], torch.tensor(test[1])), tuple(parts[0].classes)
     rest, test = ((_resize(as_images(part.data), image_size), torch.as_tensor(part.targets).long()) for part in parts)
     return rest, test, tuple(parts[0].classes)
 

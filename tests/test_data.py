@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 
 from recipes_lib.data import Splits, batches, load
+from recipes_lib.folders import decode
 
 
 @pytest.mark.parametrize(("name", "shape", "total"), [("digits", (1, 8, 8), 1797), ("mnist5k", (1, 28, 28), 5000)])
@@ -97,6 +99,31 @@ def test_torchvision_s_sets_keep_their_own_test_part(tmp_path: Path, monkeypatch
     assert (len(splits.train), len(splits.valid), len(splits.test)) == (90, 10, 30)
     assert splits.train.x.min() == 1
     assert splits.test.x.max() == 0
+
+
+def test_flowers_are_decoded_and_pool_train_and_val(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Few:
+        classes = ("rose", "lotus")
+
+        def __init__(self, root: str, split: str, download: bool) -> None:
+            shade = {"train": 255, "val": 255, "test": 0}[split]
+            count = 10 if split == "test" else 20
+            self._labels = [index % 2 for index in range(count)]
+            self._image_files = [Path(root) / f"{split}{index}.jpg" for index in range(count)]
+            for index, file in enumerate(self._image_files):
+                Image.new("RGB", (30 + index, 40), (shade,) * 3).save(file)
+
+    monkeypatch.setattr("torchvision.datasets.Flowers102", Few)
+    monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
+    splits = load("flowers102", image_size=16)
+    assert splits.classes == ("rose", "lotus")
+    assert splits.shape == (3, 16, 16)
+    assert (len(splits.train), len(splits.valid), len(splits.test)) == (36, 4, 10)
+    assert splits.train.x.min() == 1
+    assert splits.test.x.max() == 0
+    (tmp_path / "val3.jpg").write_bytes(b"cut")
+    with pytest.raises(ValueError, match=r"val3\.jpg is no readable picture; download the data set again"):
+        decode([tmp_path / "val3.jpg"], 16)
 
 
 def test_a_set_that_cannot_be_downloaded_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
