@@ -56,14 +56,20 @@ def main() -> None:
 
 
 def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """Return the old record with the new groups in their places or at its end.
+    """Return the old record with the new groups in their places or at its end; their notes say where it was elsewhere.
 
-    Raises `ValueError` where it is of another machine.
+    Raises `ValueError` where rounds or versions differ.
     """
-    for key in ("rounds", "machine", "cores", "versions"):
-        if new[key] != old[key]:
-            raise ValueError(f"the record differs in {key} ({old[key]}, now {new[key]}); measure everything")
-    found = {group["title"]: group for group in new["groups"]}
+    both = [name for name, found in new["versions"].items() if found and old["versions"][name]]
+    for what, mine, theirs in (
+        ("rounds", new["rounds"], old["rounds"]),
+        ("versions", *({name: record["versions"][name] for name in both} for record in (new, old))),
+    ):
+        if mine != theirs:
+            raise ValueError(f"the record differs in {what} ({theirs}, now {mine}); measure everything")
+    place, elsewhere = ((record["machine"]["processor"], record["cores"]) for record in (new, old))
+    where = "" if place == elsewhere else f" Measured on {place[0]}, {place[1]} cores."
+    found = {group["title"]: {**group, "note": (group["note"] + where).strip()} for group in new["groups"]}
     kept = [found.pop(group["title"], group) for group in old["groups"]]
     return {**old, "groups": [*kept, *found.values()]}
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,14 +136,17 @@ def counting(trained: list[int]) -> Callable[..., Any]:
     return train
 
 
-def test_a_group_measured_anew_takes_its_place_on_the_same_machine_only() -> None:
+def test_a_group_measured_anew_takes_its_place_and_says_where_it_was_measured() -> None:
     old, new = small_record(), small_record()
     new["groups"] = [{**new["groups"][1], "load": 9.0}]
     assert [group["load"] for group in command.merged(new, old)["groups"]] == [0.5, 9.0]
     another = {**new, "groups": [{**new["groups"][0], "title": "Another"}]}
     assert [group["load"] for group in command.merged(another, old)["groups"]] == [0.5, 0.5, 9.0]
-    with pytest.raises(ValueError, match="differs in cores"):
-        command.merged({**new, "cores": 64}, old)
+    assert command.merged(new, old)["groups"][1]["note"] == old["groups"][1]["note"]
+    elsewhere = command.merged({**new, "cores": 64}, old)["groups"][1]["note"]
+    assert re.fullmatch(r".*Measured on .+, 64 cores\.", elsewhere)
+    with pytest.raises(ValueError, match="differs in rounds"):
+        command.merged({**new, "rounds": 64}, old)
 
 
 def test_the_arithmetic_is_counted() -> None:
