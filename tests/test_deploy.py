@@ -1,0 +1,182 @@
+"""Real servers on loopback: they answer, they are refused, they are always gone afterwards."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from recipes_lib.deploy import ask, free_ports, load_test, serving
+
+pytestmark = pytest.mark.timeout(60)
+
+# Echoes what it is sent; starts a child in its process group, as servers with workers do.
+ECHO = """\
+import subprocess, sys, tempfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+class Echo(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, status, body):
+        self.send_response(status, "Because")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        self.answer(200 if self.path == "/" else 404, tempfile.gettempdir().encode())
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200 if body else 413, body)
+    def log_message(self, *words):
+        print("asked", flush=True)
+
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+Path("child").write_text(str(child.pid))
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
+"""
+
+
+@pytest.fixture
+def echo(tmp_path: Path) -> tuple[list[str], int]:
+    (tmp_path / "echo.py").write_text(ECHO)
+    [port] = free_ports()
+    return [sys.executable, "echo.py", str(port)], port
+
+
+def gone(*pids: int) -> bool:
+    """Whether none of the processes runs, soon."""
+    return eventually(lambda: not any(running(pid) for pid in pids))
+
+
+def running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def eventually(true: Callable[[], bool], seconds: float = 20.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return true()
+
+
+def closed(port: int) -> bool:
+    try:
+        ask(port, "/", timeout=1.0)
+    except OSError:
+        return True
+    return False
+
+
+def test_ports_are_free_and_differ() -> None:
+    ports = free_ports(5)
+    assert len(set(ports)) == 5
+    assert all(closed(port) for port in ports)
+
+
+def test_a_server_answers_and_is_gone_after_the_block(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    with serving(command, port, tmp_path) as pid:
+        assert ask(port, "/") == (200, str(tmp_path))  # its temporary files lie in the folder
+        assert ask(port, "/", b"[1, 2]") == (200, "[1, 2]")
+        assert ask(port, "/", b"") == (413, "Because")
+        assert ask(port, "/elsewhere")[0] == 404
+        child = int((tmp_path / "child").read_text())
+        assert running(pid)
+        assert running(child)
+        listens = [c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
+        assert listens == ["127.0.0.1"]
+    assert gone(pid, child)
+    assert closed(port)
+    assert "asked" in (tmp_path / "server.log").read_text()
+    assert not [p for p in psutil.Process().children(recursive=True) if running(p.pid)]
+
+
+def test_a_server_is_gone_after_an_error(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    with pytest.raises(ZeroDivisionError), serving(command, port, tmp_path) as pid:
+        print(1 / 0)
+    assert gone(pid, int((tmp_path / "child").read_text()))
+    assert closed(port)
+
+
+def test_a_server_that_was_killed_leaves_no_child(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    with serving(command, port, tmp_path) as pid:
+        os.kill(pid, signal.SIGKILL)
+    assert gone(pid, int((tmp_path / "child").read_text()))
+
+
+def test_a_server_is_gone_when_its_owner_is_killed(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    owner = f"""
+import time
+from pathlib import Path
+from recipes_lib.deploy import serving
+
+with serving({command!r}, {port}, Path({str(tmp_path)!r})) as pid:
+    print(pid, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        process.kill()
+    assert gone(pid, int((tmp_path / "child").read_text()))
+    assert closed(port)
+
+
+def test_a_taken_port_is_refused(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    with (
+        serving(command, port, tmp_path),
+        pytest.raises(OSError, match=f"port {port} is taken"),
+        serving(command, port, tmp_path),
+    ):
+        pass
+
+
+def test_a_server_that_ends_says_why(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="code 3") as caught,
+        serving([sys.executable, "-c", "print('no such model'); exit(3)"], free_ports()[0], tmp_path),
+    ):
+        pass
+    assert "no such model" in caught.value.__notes__[0]
+
+
+def test_a_server_that_never_answers_is_killed(tmp_path: Path) -> None:
+    sleep = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    with (
+        pytest.raises(TimeoutError, match="within 1 s"),
+        serving([sys.executable, "-c", sleep], free_ports()[0], tmp_path, timeout=1.0),
+    ):
+        pass
+    assert gone(int((tmp_path / "server.log").read_text()))
+
+
+@pytest.mark.parametrize(("requests", "clients"), [(1, 1), (7, 3), (2, 8)])
+def test_a_load_comes_back_in_order(echo: tuple[list[str], int], tmp_path: Path, requests: int, clients: int) -> None:
+    command, port = echo
+    bodies = [f"[{index}]".encode() for index in range(requests)]
+    with serving(command, port, tmp_path):
+        load = load_test(port, "/", bodies, clients)
+    assert load.answers == [body.decode() for body in bodies]
+    assert load.latencies.shape == (requests,)
+    assert (load.latencies > 0).all()
+    assert np.isfinite(load.per_second)
+
+
+def test_a_load_tells_of_a_refusal(echo: tuple[list[str], int], tmp_path: Path) -> None:
+    command, port = echo
+    with serving(command, port, tmp_path), pytest.raises(RuntimeError, match="/ answered 413: Because"):
+        load_test(port, "/", [b"[1]", b""], clients=2)
