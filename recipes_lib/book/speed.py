@@ -48,7 +48,8 @@ def _html(record: dict[str, Any]) -> str:
     # The growing sweep is what the figure shows.
     body = "\n".join(_html_group(group) for group in record["groups"] if "sizes" not in group)
     table = f'<table class="table speed">\n<tr>{head}</tr>\n{body}\n</table>'
-    return f'<div style="overflow-x: auto">\n{table}\n<p><small>{escape(about(record))}</small></p>\n</div>'
+    wide = f'<div class="wide" tabindex="0" role="region" aria-label="Measured speed">\n{table}\n</div>'
+    return f"{wide}\n<p><small>{escape(about(record))}</small></p>"
 
 
 def _html_group(group: dict[str, Any]) -> str:
