@@ -12,7 +12,7 @@ from torch import Tensor, nn
 aten = torch.ops.aten
 # The layer's outputs, written over its inputs, and the gradient at its inputs, from that at its outputs.
 ACTIVATIONS: dict[type[nn.Module], tuple[Callable[[Tensor], Tensor], Callable[[Tensor, Tensor], Tensor]]] = {
-    nn.ReLU: (torch.relu_, lambda grad, out: aten.threshold_backward(grad, out, 0)),
+    nn.ReLU: (torch.relu_, lambda grad, out: aten.threshold_backward.grad_input(grad, out, 0, grad_input=grad)),
     nn.Sigmoid: (torch.sigmoid_, aten.sigmoid_backward),
     nn.Tanh: (torch.tanh_, aten.tanh_backward),
 }

@@ -193,6 +193,5 @@ def _one_by_one(
     for run in runs:
         net = seeded_net(make_net, seed_of(run))
         history = fit(net, drawn[seed_of(run)], **how, **run)
-        metrics = torch.tensor(history.table[list(METRICS)].to_numpy())
-        trained.append({**net.state_dict(), "metrics": metrics, "step_losses": history.step_losses})
+        trained.append({**net.state_dict(), **vars(history)})
     return _stack(trained)

@@ -29,10 +29,16 @@ METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 
 @dataclass(frozen=True)
 class History:
-    """What training left behind: `table`, one row per epoch, and the training loss of every step (num_steps,)."""
+    """What training left: `METRICS` of each epoch (num_epochs, 3), and the training loss of each step (num_steps,)."""
 
-    table: pd.DataFrame
+    metrics: Tensor
     step_losses: Tensor
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per epoch."""
+        rows = [(epoch, *row) for epoch, row in enumerate(self.metrics.tolist(), 1)]
+        return pd.DataFrame(rows, columns=("epoch", *METRICS))
 
 
 def fit(
@@ -68,7 +74,7 @@ def fit(
     loss_of = torch.compile(_loss_of) if compiled else _loss_of
     factors = iter(schedule_factors(schedule, num_epochs * steps_per_epoch(splits.train, batch_size)))
     generator = torch.Generator().manual_seed(seed)
-    step_losses, rows = [], []
+    step_losses, metrics = [], []
     for _ in progress(range(num_epochs)):
         net.train()
         epoch_losses = []
@@ -81,9 +87,8 @@ def fit(
                 weight.grad = None  # `zero_grad` does this too, and takes seven times as long
             epoch_losses.append(batch_loss.detach())
         step_losses += epoch_losses
-        rows.append(torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)]).tolist())
-    table = pd.DataFrame([(epoch, *row) for epoch, row in enumerate(rows, 1)], columns=("epoch", *METRICS))
-    return History(table, torch.stack(step_losses))
+        metrics.append(torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)]))
+    return History(torch.stack(metrics), torch.stack(step_losses))
 
 
 def evaluate(net: nn.Module, split: Split, loss: Loss = F.cross_entropy) -> tuple[float, float]:
