@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import augmenting, batches, cores, growth, page, single, sweep
+from benchmarks import augmenting, batches, cores, deploying, growth, page, single, sweep
 from recipes_lib.book import speed
 from recipes_lib.book.files import write_whole
 from recipes_lib.hardware import stamp
@@ -27,9 +27,11 @@ GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
     "trainers": single.trainers,
     "delivery": batches.delivery,
     "augmenting": augmenting.augmenting,
+    "deploying_mlp": deploying.deploying_mlp,
+    "deploying_cnn": deploying.deploying_cnn,
     "growth": growth.growth,
 }
-LIBRARIES = ("torch", "joblib", "accelerate", "lightning", "skorch", "fastai", "ray")
+LIBRARIES = ("torch", "joblib", "accelerate", "lightning", "skorch", "fastai", "ray", "onnxruntime", "torchao")
 
 
 def main() -> None:

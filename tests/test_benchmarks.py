@@ -10,6 +10,7 @@ import torch
 from benchmarks import __main__ as command
 from benchmarks import page, peers, single, work
 from benchmarks.augmenting import augmenting
+from benchmarks.deploying import forms_of
 from benchmarks.growth import growth, linear_from
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
@@ -171,6 +172,17 @@ def test_the_cost_of_augmentation_is_counted_without_the_delivery() -> None:
     assert plain["median_us"] > 0
     assert per_image["median_us"] > per_batch["median_us"]
     assert (per_batch["than"], per_batch["reach"]) == (per_image["side"], "≥ 20")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_every_form_that_is_timed_answers_as_the_net_does() -> None:
+    torch.manual_seed(0)
+    net, x = work.small_cnn().eval(), work.images().train.x[: work.BATCH_SIZE]
+    expected = net(x)
+    for name, make in forms_of(net).items():
+        answers = torch.as_tensor(make()(x))
+        tolerance = 0.05 * expected.abs().max() if "int8" in name else 1e-4
+        assert (answers - expected).abs().max() < tolerance, name
 
 
 @pytest.mark.parametrize("name", peers.TRAINERS)
