@@ -26,7 +26,8 @@ def card(record: Mapping[str, Any]) -> str:
     """Return the card as HTML; what was measured stands in `<span class="measured">`, which comparisons skip."""
     verdict, case = record["verdict"], f" · {escape(record['case'])}" if record["case"] else ""
     source = "this book’s question" if record["source"] == "+" else f"claimed by {escape(record['source'])}"
-    differs = f" <em>Differs from the book’s: {record['expect']}.</em>" if record["differs"] else ""
+    why = f"; here {escape(record['lacks'])}" if record.get("lacks") else ""
+    differs = f" <em>Differs from the book’s: {record['expect']}{why}.</em>" if record["differs"] else ""
     return (
         f'<div class="claim {verdict}" style="{STYLE.format(COLOURS[verdict])}">'
         f"<p><strong>{verdict.capitalize()}.</strong>{differs} {escape(record['statement'])}</p>"

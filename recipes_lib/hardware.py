@@ -10,6 +10,8 @@ from typing import Self
 
 import torch
 
+INT8_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # as Linux names them, on x86 and Arm
+
 
 def resolve_device(device: str = "auto") -> torch.device:
     """Turn `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, … into a device that this machine has.
@@ -28,6 +30,12 @@ def resolve_device(device: str = "auto") -> torch.device:
         return chosen
     here = [f"{accelerator.type}:{index}" for index in range(count)] if accelerator else []
     raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(['cpu', *here])}; or use 'auto'")
+
+
+def integers_lack() -> str:
+    """Say that the processor has no dot products of 8-bit integers; nothing where it has, or does not tell."""
+    flags = set(_cpuinfo().split())
+    return "" if not flags or flags & INT8_DOT_PRODUCTS else "the processor has no dot products of 8-bit integers"
 
 
 class Stopwatch:
@@ -64,8 +72,10 @@ def stamp(device: torch.device) -> dict[str, str | int]:
 
 
 def _processor() -> str:
-    try:
-        with Path("/proc/cpuinfo").open() as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or os.name
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or os.name
+
+
+def _cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text(encoding="utf-8") if path.exists() else ""

@@ -150,6 +150,15 @@ def test_elsewhere_another_verdict_is_a_finding(
     assert "Differs from the book’s: contradicted." in card["text/html"]
 
 
+def test_what_a_machine_lacks_stands_on_the_card_instead_of_an_error(shown: list[dict[str, Any]]) -> None:
+    how: dict[str, Any] = {"source": "+", "lacks": "the processor has no wings"}
+    study().claim("a", "A.", [3, 4, 5.5], [1, 2, 3], expect="contradicted", **how)
+    study().claim("b", "B.", [3, 4, 5.5], [1, 2, 3], expect="supported", **how)
+    assert [card["claim"]["binding"] for card in shown] == [False, False]
+    assert "Differs from the book’s: contradicted; here the processor has no wings." in shown[0]["text/html"]
+    assert "wings" not in shown[1]["text/html"]
+
+
 def test_exact_claims_compare_to_a_tolerance(shown: list[dict[str, Any]]) -> None:
     one = torch.tensor([1.0, 2.0])
     study().claim_equal("same", "The same.", one, one.clone(), source="+", expect="supported")

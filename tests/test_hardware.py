@@ -3,7 +3,8 @@ import time
 import pytest
 import torch
 
-from recipes_lib.hardware import Stopwatch, resolve_device, stamp
+from recipes_lib import hardware
+from recipes_lib.hardware import Stopwatch, integers_lack, resolve_device, stamp
 
 
 def test_auto_is_the_accelerator_or_the_processor() -> None:
@@ -34,3 +35,19 @@ def test_the_stamp_names_hardware_and_versions() -> None:
     assert mark["torch"] == torch.__version__.split("+")[0] or str(mark["torch"]).startswith(torch.__version__)
     assert mark["device"] == "cpu"
     assert mark["processor"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "lacks"),
+    [
+        ("flags : fpu avx2 avx512_vnni", ""),
+        ("Features : fp asimd asimddp", ""),
+        ("flags : fpu avx2", "the processor has no dot products of 8-bit integers"),
+        ("", ""),
+    ],
+)
+def test_a_processor_without_integer_dot_products_is_known(
+    flags: str, lacks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_cpuinfo", lambda: flags)
+    assert integers_lack() == lacks
