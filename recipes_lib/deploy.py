@@ -1,6 +1,8 @@
-"""Serve on this machine and ask: a server that is always stopped, one request, many requests at once."""
+"""Serve on this machine and ask: a server that is always stopped, one request, many at once, what TorchServe needs."""
 
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -147,3 +149,22 @@ def _timed(connection: HTTPConnection, path: str, body: bytes) -> tuple[float, s
     if status != 200:
         raise RuntimeError(f"{path} answered {status}: {text[:200]}")
     return time.perf_counter() - began, text
+
+
+def program_path(name: str) -> str | None:
+    """Find a program beside this Python, else where the system looks; None where it is not installed."""
+    return shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+
+
+def torchserve_lacks() -> str:
+    """Say what TorchServe needs and this machine lacks; nothing where it can run."""
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which(f"{home}/bin/java" if home else "java")
+    if not java:
+        return "Java is not installed"
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', told)
+    if not version or int(version[1]) < 17:
+        return "Java is older than 17"
+    lacking = [name for name in ("torchserve", "torch-model-archiver") if not program_path(name)]
+    return f"{lacking[0]} is not installed" if lacking else ""

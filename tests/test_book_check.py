@@ -1,10 +1,11 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Invoke, good_recipe, write_book
+from conftest import Invoke, code, good_recipe, recipe, write_book
 from nbformat import v4
 from typer.testing import CliRunner
 
@@ -189,6 +190,31 @@ def test_the_outputs_of_a_run_elsewhere_are_compared_too(
     done = root / "_build" / "executed" / "good.ipynb"
     done.write_text(done.read_text().replace("it-works SUPPORTED", "it-works UNDECIDED"))
     assert recipes_command("check", "--executed", "_build/executed").exit_code == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for Java is a shell script")
+def test_what_needs_torchserve_is_compared_only_where_it_can_run(
+    make_book: Callable[..., Path],
+    recipes_command: Invoke,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    notebook = recipe("1")
+    notebook.cells.append(code("import time\ntime.time()", "needs-torchserve"))
+    root = make_book(one=notebook)
+    assert recipes_command("run").exit_code == 0
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    words = ["check", "--executed", root / "_build" / "executed"]
+    result = recipes_command(*words)
+    assert (result.exit_code, "one: Cell 2 not compared: Java is not installed" in result.output) == (0, True)
+    assert "2 passed, 1 deselected" in capfd.readouterr().out
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text("#!/bin/sh\necho 'version \"17.0.1\"' >&2\n")
+    java.chmod(0o755)
+    assert recipes_command(*words).exit_code == 1
+    assert "1 failed, 2 passed" in capfd.readouterr().out
 
 
 def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:

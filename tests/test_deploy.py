@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from conftest import Invoke, recipe
 
-from recipes_lib.deploy import ask, free_ports, load_test, serving
+from recipes_lib.deploy import ask, free_ports, load_test, program_path, serving, torchserve_lacks
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.skipif(os.name == "nt", reason="serving needs process groups")]
 
 # Echoes what it is sent; starts a child in its process group, as servers with workers do.
 ECHO = """\
@@ -180,3 +181,61 @@ def test_a_load_tells_of_a_refusal(echo: tuple[list[str], int], tmp_path: Path) 
     command, port = echo
     with serving(command, port, tmp_path), pytest.raises(RuntimeError, match="/ answered 413: Because"):
         load_test(port, "/", [b"[1]", b""], clients=2)
+
+
+@pytest.mark.parametrize(("end", "said"), [("1 / 0", "division by zero"), ("os.kill(os.getpid(), 9)", "died")])
+def test_a_recipe_that_breaks_off_leaves_no_server(
+    echo: tuple[list[str], int],
+    tmp_path: Path,
+    make_book: Callable[..., Path],
+    recipes_command: Invoke,
+    end: str,
+    said: str,
+) -> None:
+    command, port = echo
+    make_book(
+        one=recipe(f"""
+import os
+from pathlib import Path
+from recipes_lib.deploy import serving
+
+with serving({command!r}, {port}, Path({str(tmp_path)!r})) as pid:
+    Path({str(tmp_path)!r}, "server").write_text(str(pid))
+    {end}
+""")
+    )
+    result = recipes_command("run")
+    assert (result.exit_code, said in result.output) == (1, True), result.output
+    assert gone(*(int((tmp_path / name).read_text()) for name in ("server", "child")))
+    assert closed(port)
+
+
+def has_java(folder: Path, version: str) -> None:
+    """Put a `java` into the folder that tells this version, as the real one does."""
+    folder.mkdir()
+    java = folder / "java"
+    java.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2026-01-20' >&2\n")
+    java.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("version", "lacks"),
+    [("", "Java is not installed"), ("1.8.0_412", "Java is older than 17"), ("11", "Java is older than 17")],
+)
+def test_what_torchserve_lacks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, lacks: str
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    if version:
+        has_java(tmp_path / "bin", version)
+    assert torchserve_lacks() == lacks
+
+
+def test_torchserve_takes_the_java_of_its_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    has_java(tmp_path / "bin", "21.0.2")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    assert torchserve_lacks() == ""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert (program_path("torchserve"), torchserve_lacks()) == (None, "torchserve is not installed")

@@ -9,7 +9,7 @@ from joblib import cpu_count
 
 from recipes_lib.book.contract import problems
 from recipes_lib.book.processes import THREADS, run_tree
-from recipes_lib.book.project import Book, BookError, Recipe
+from recipes_lib.book.project import Book, BookError, Recipe, read_notebook, tags
 
 SANITIZE = Path(__file__).with_name("nbval.cfg")
 CELL_TIMEOUT = 600  # seconds
@@ -41,5 +41,34 @@ def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
     if (workers := min(len(notebooks), cpu_count())) > 1:
         options += ["-n", str(workers), "--dist", "loadscope"]  # the cells of a notebook stay together
     paths = [os.path.relpath(path, book.root) for path in notebooks]
+    options += [f"--deselect={Path(path).as_posix()}::{cell}" for path in paths for cell in _left_out(book.root / path)]
     command = [sys.executable, "-m", "pytest", "--nbval", *options, "-p", "no:cacheprovider", *paths]
     return run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1")) == 0
+
+
+def _left_out(path: Path) -> list[str]:
+    """Name the cells, as nbval does, that need what is lacking here, and say so."""
+    code = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
+    left_out = []
+    for need, lacks in NEEDS.items():
+        cells = [f"Cell {number}" for number, cell in enumerate(code) if need in tags(cell)]
+        if cells and (why := lacks()):
+            print(f"{path.stem}: {', '.join(cells)} not compared: {why}", flush=True)
+            left_out += cells
+    return left_out
+
+
+def _torchserve_lacks() -> str:
+    from recipes_lib.deploy import torchserve_lacks  # late: NumPy is heavy for those who only run
+
+    return torchserve_lacks()
+
+
+def _integers_lack() -> str:
+    from recipes_lib.hardware import integers_lack  # late, as is torch
+
+    return integers_lack()
+
+
+# Tags of cells that are nothing to compare where something is lacking, and what says so.
+NEEDS = {"needs-torchserve": _torchserve_lacks, "needs-integers": _integers_lack}
