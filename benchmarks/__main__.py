@@ -21,6 +21,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
     "one_thread": sweep.one_thread,
     "peak": sweep.peak,
     "short": sweep.short,
+    "two_cores_compiled": cores.two_cores_compiled,
     "two_cores": cores.two_cores,
     "convolutions": sweep.convolutions,
     "overhead": single.overhead,
