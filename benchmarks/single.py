@@ -28,7 +28,7 @@ def overhead(rounds: int, num_epochs: int = 40) -> dict[str, Any]:
             "× the time of",
         ),
     ]
-    note = "The loop reports what `fit` does, each epoch: training loss, and loss and accuracy on validation data."
+    note = "The loop reports what fit does, each epoch: training loss, and loss and accuracy on validation data."
     return group("One MLP 64-128-10, digits: against a loop by hand", "step", sides, rounds, note)
 
 

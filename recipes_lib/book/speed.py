@@ -29,7 +29,8 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     name, threads = row["side"], str(row["threads"])
     if "skipped" in row:
         return name, threads, f"skipped: {row['skipped']}", "", ""
-    few = f", {row['rounds']} rounds" if row["rounds"] < 5 else ""
+    rounds = row["rounds"]
+    few = f", {rounds} round{'s' * (rounds > 1)}" if rounds < 5 else ""
     times = f"{_short(row['median_us'])} ({_short(row['min_us'])}){few}"
     if "ratio" not in row:
         return name, threads, times, "", ""
