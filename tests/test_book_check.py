@@ -217,6 +217,19 @@ def test_what_needs_torchserve_is_compared_only_where_it_can_run(
     assert "1 failed, 2 passed" in capfd.readouterr().out
 
 
+def test_what_needs_integers_is_compared_only_where_the_processor_has_them(
+    make_book: Callable[..., Path], recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = recipe("1")
+    notebook.cells.append(code("import time\ntime.time()", "needs-integers"))
+    root = make_book(one=notebook)
+    assert recipes_command("run").exit_code == 0
+    for flags, status in (("flags : avx2", 0), ("flags : avx512_vnni", 1)):
+        monkeypatch.setattr("recipes_lib.hardware._cpuinfo", lambda flags=flags: flags)
+        result = recipes_command("check", "--executed", root / "_build" / "executed")
+        assert (result.exit_code, "one: Cell 2 not compared: the processor" in result.output) == (status, not status)
+
+
 def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
     root = make_book(good=good_recipe())
     assert recipes_command("new", "wide_nets", "--title", 'Are "wide" nets better?').exit_code == 0

@@ -48,27 +48,14 @@ def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
 
 def _left_out(path: Path) -> list[str]:
     """Name the cells, as nbval does, that need what is lacking here, and say so."""
+    from recipes_lib.deploy import torchserve_lacks  # late, as the next: torch and NumPy are heavy for who only runs
+    from recipes_lib.hardware import integers_lack
+
     code = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
     left_out = []
-    for need, lacks in NEEDS.items():
+    for need, lacks in {"needs-torchserve": torchserve_lacks, "needs-integers": integers_lack}.items():
         cells = [f"Cell {number}" for number, cell in enumerate(code) if need in tags(cell)]
         if cells and (why := lacks()):
             print(f"{path.stem}: {', '.join(cells)} not compared: {why}", flush=True)
             left_out += cells
     return left_out
-
-
-def _torchserve_lacks() -> str:
-    from recipes_lib.deploy import torchserve_lacks  # late: NumPy is heavy for those who only run
-
-    return torchserve_lacks()
-
-
-def _integers_lack() -> str:
-    from recipes_lib.hardware import integers_lack  # late, as is torch
-
-    return integers_lack()
-
-
-# Tags of cells that are nothing to compare where something is lacking, and what says so.
-NEEDS = {"needs-torchserve": _torchserve_lacks, "needs-integers": _integers_lack}
