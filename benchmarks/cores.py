@@ -16,7 +16,7 @@ from recipes_lib.hardware import Stopwatch
 
 
 def two_cores_compiled(rounds: int, num_epochs: int = 16) -> dict[str, Any]:
-    """Train them compiled, before and apart: threads that another pool keeps idle were seen to double the time."""
+    """Train 32 MLPs compiled, before the rest and apart: idle threads of another pool were seen to double the time."""
     how: dict[str, Any] = {"units": NUM_NETS * steps(num_epochs, digits()), "than": LOOP, "reach": "≥ 12"}
     with Paced(NUM_NETS, num_epochs, rounds, strategy="stacked-compiled", threads=2) as compiled:
         sides = [

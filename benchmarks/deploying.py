@@ -47,7 +47,7 @@ def _answering(name: str, net: nn.Module, rounds: int) -> dict[str, Any]:
             for form, make in forms_of(net).items()
         ]
         note = "Batches of 64; integers calibrated on 512 images. What a form costs in accuracy stands in its recipe."
-        return group(f"Answer with a {name}, 28×28, one thread", "image", sides, rounds, note)
+        return group(f"Answer by {name}, 28×28, one thread", "image", sides, rounds, note)
 
 
 def forms_of(net: nn.Module) -> dict[str, Callable[[], Form]]:
