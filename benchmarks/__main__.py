@@ -1,4 +1,6 @@
-"""`python -m benchmarks`: measure everything side by side, then write the record and the figure of the book's page."""
+"""`python -m benchmarks`: measure everything side by side, then write the record and the figure of
+the book's page.
+"""
 
 import argparse
 import json
@@ -32,7 +34,17 @@ GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
     "deploying_cnn": deploying.deploying_cnn,
     "growth": growth.growth,
 }
-LIBRARIES = ("torch", "joblib", "accelerate", "lightning", "skorch", "fastai", "ray", "onnxruntime", "torchao")
+LIBRARIES = (
+    "torch",
+    "joblib",
+    "accelerate",
+    "lightning",
+    "skorch",
+    "fastai",
+    "ray",
+    "onnxruntime",
+    "torchao",
+)
 
 
 def main() -> None:
@@ -59,7 +71,8 @@ def main() -> None:
 
 
 def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """Return the old record with the new groups in their places or at its end; their notes say where it was elsewhere.
+    """Return the old record with the new groups in their places or at its end; their notes say
+    where it was elsewhere.
 
     Raises `ValueError` where rounds or versions differ.
     """
@@ -69,10 +82,15 @@ def merged(new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
         ("versions", *({name: record["versions"][name] for name in both} for record in (new, old))),
     ):
         if mine != theirs:
-            raise ValueError(f"the record differs in {what} ({theirs}, now {mine}); measure everything")
+            raise ValueError(
+                f"the record differs in {what} ({theirs}, now {mine}); measure everything"
+            )
     place, elsewhere = ((record["machine"]["processor"], record["cores"]) for record in (new, old))
     where = "" if place == elsewhere else f" Measured on {place[0]}, {place[1]} cores."
-    found = {group["title"]: {**group, "note": (group["note"] + where).strip()} for group in new["groups"]}
+    found = {
+        group["title"]: {**group, "note": (group["note"] + where).strip()}
+        for group in new["groups"]
+    }
     kept = [found.pop(group["title"], group) for group in old["groups"]]
     return {**old, "groups": [*kept, *found.values()]}
 
@@ -86,9 +104,14 @@ def write(record: dict[str, Any], root: Path) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30, help="rounds of each comparison (default 30)")
     parser.add_argument(
-        "--only", nargs="+", choices=GROUPS, help="measure these groups anew and keep the rest of the record"
+        "--rounds", type=int, default=30, help="rounds of each comparison (default 30)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=GROUPS,
+        help="measure these groups anew and keep the rest of the record",
     )
     arguments = parser.parse_args()
     if arguments.rounds < 1:

@@ -1,4 +1,6 @@
-"""Augmentation: torchvision's transforms image by image in a `DataLoader`, against the same on the whole batch."""
+"""Augmentation: torchvision's transforms image by image in a `DataLoader`, against the same on the
+whole batch.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,8 +12,8 @@ from torchvision.transforms import v2
 
 from benchmarks.timing import Side, group
 from benchmarks.work import BATCH_SIZE, images, steps
-from recipes_lib.augment import affine, chain, crop, erase
-from recipes_lib.data import Split
+from recipes_lib.data.augment import affine, chain, crop, erase
+from recipes_lib.data.splits import Split
 
 PER_IMAGE = "torchvision.transforms.v2 per image"
 STOCK = v2.Compose(
@@ -38,9 +40,13 @@ class Augmented(Dataset[tuple[Tensor, Tensor]]):
 
 
 def augmenting(rounds: int) -> dict[str, Any]:
-    """Turn, zoom, crop and erase; counted is the augmentation alone, without the delivery of the batches."""
+    """Turn, zoom, crop and erase; counted is the augmentation alone, without the delivery of the
+    batches.
+    """
     train, num_batches = images().train, steps(1, images())
-    plain, stock = (DataLoader(Augmented(train, transform), BATCH_SIZE) for transform in (nn.Identity(), STOCK))
+    plain, stock = (
+        DataLoader(Augmented(train, transform), BATCH_SIZE) for transform in (nn.Identity(), STOCK)
+    )
     batches = list(zip(train.x.split(BATCH_SIZE), train.y.split(BATCH_SIZE), strict=True))
 
     def per_batch() -> None:
@@ -54,7 +60,9 @@ def augmenting(rounds: int) -> dict[str, Any]:
         Side("recipes_lib.augment per batch", per_batch, 10 * num_batches, PER_IMAGE, reach="≥ 20"),
     ]
     note = "Per image: what the same DataLoader takes longer with the transforms than without."
-    return group("Augment a batch of 64 images, 28×28: turn, zoom, crop, erase", "batch", sides, rounds, note)
+    return group(
+        "Augment a batch of 64 images, 28×28: turn, zoom, crop, erase", "batch", sides, rounds, note
+    )
 
 
 def _seconds(loader: DataLoader[Any]) -> float:

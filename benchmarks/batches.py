@@ -1,4 +1,6 @@
-"""Batch delivery: the library's gather an epoch, against a `DataLoader` that fetches image by image."""
+"""Batch delivery: the library's gather an epoch, against a `DataLoader` that fetches image by
+image.
+"""
 
 from typing import Any
 
@@ -7,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.timing import Side, group
 from benchmarks.work import BATCH_SIZE, digits, steps
-from recipes_lib.data import batches
+from recipes_lib.data.splits import batches
 
 THEIRS = "a DataLoader on a TensorDataset"
 
@@ -15,7 +17,9 @@ THEIRS = "a DataLoader on a TensorDataset"
 def delivery(rounds: int) -> dict[str, Any]:
     """Deliver shuffled batches and do nothing with them."""
     splits, generator = digits(), torch.Generator().manual_seed(0)
-    loader = DataLoader(TensorDataset(splits.train.x, splits.train.y), BATCH_SIZE, shuffle=True, generator=generator)
+    loader = DataLoader(
+        TensorDataset(splits.train.x, splits.train.y), BATCH_SIZE, shuffle=True, generator=generator
+    )
 
     def ours() -> None:
         for _ in range(600):

@@ -1,4 +1,6 @@
-"""32 MLPs on two cores: threads and processes, against the loop on one and against joblib and Ray Tune."""
+"""32 MLPs on two cores: threads and processes, against the loop on one and against joblib and Ray
+Tune.
+"""
 
 import os
 import tempfile
@@ -16,14 +18,26 @@ from recipes_lib.hardware import Stopwatch
 
 
 def two_cores_compiled(rounds: int, num_epochs: int = 16) -> dict[str, Any]:
-    """Train 32 MLPs compiled, before the rest and apart: idle threads of another pool were seen to double the time."""
-    how: dict[str, Any] = {"units": NUM_NETS * steps(num_epochs, digits()), "than": LOOP, "reach": "≥ 12"}
+    """Train 32 MLPs compiled, before the rest and apart: idle threads of another pool were seen to
+    double the time.
+    """
+    how: dict[str, Any] = {
+        "units": NUM_NETS * steps(num_epochs, digits()),
+        "than": LOOP,
+        "reach": "≥ 12",
+    }
     with Paced(NUM_NETS, num_epochs, rounds, strategy="stacked-compiled", threads=2) as compiled:
         sides = [
             loop_side(rates(NUM_NETS)[::4], num_epochs),
             Side("stacked-compiled, 2 threads, once compiled", compiled, **how, threads=2),
         ]
-        return group("32 MLPs 64-128-10 on two cores, compiled", PER_STEP, sides, rounds, "The loop keeps to one core.")
+        return group(
+            "32 MLPs 64-128-10 on two cores, compiled",
+            PER_STEP,
+            sides,
+            rounds,
+            "The loop keeps to one core.",
+        )
 
 
 def two_cores(rounds: int, num_epochs: int = 16) -> dict[str, Any]:
@@ -69,7 +83,13 @@ def _ray_seconds(num_epochs: int) -> dict[str, float]:
     # A cluster of our own, closed to others, needs no token; and nobody is told of it.
     os.environ |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     with tempfile.TemporaryDirectory() as folder, Stopwatch() as whole:
-        ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(
+            address="local",
+            num_cpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="ERROR",
+        )
         with Stopwatch() as trials:
             _ray_sweep(num_epochs, folder)
         ray.shutdown()

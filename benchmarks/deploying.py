@@ -1,4 +1,6 @@
-"""Forms of a trained net that answer batches: against the net compiled in single precision, on one thread."""
+"""Forms of a trained net that answer batches: against the net compiled in single precision, on one
+thread.
+"""
 
 import logging
 import tempfile
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.timing import group, peer
 from benchmarks.work import BATCH_SIZE, images
-from recipes_lib.models import mlp
+from recipes_lib.nets.models import mlp
 
 COMPILED = "torch.compile, fp32"
 CALLS = 10
@@ -35,7 +37,10 @@ def deploying_cnn(rounds: int) -> dict[str, Any]:
 
 def _answering(name: str, net: nn.Module, rounds: int) -> dict[str, Any]:
     net, units = net.eval(), CALLS * BATCH_SIZE
-    with _quiet(), torch._inductor.config.patch(freezing=True):  # weights are constants: a fair fp32
+    with (
+        _quiet(),
+        torch._inductor.config.patch(freezing=True),
+    ):  # weights are constants: a fair fp32
         sides = [
             peer(
                 form,
@@ -88,7 +93,9 @@ def _exported(net: nn.Module) -> torch.export.ExportedProgram:
 
 def _ahead(net: nn.Module) -> Form:
     with tempfile.TemporaryDirectory() as folder:
-        path = torch._inductor.aoti_compile_and_package(_exported(net), package_path=f"{folder}/net.pt2")
+        path = torch._inductor.aoti_compile_and_package(
+            _exported(net), package_path=f"{folder}/net.pt2"
+        )
         loaded: Form = torch._inductor.aoti_load_package(path)
     return loaded
 
@@ -120,8 +127,12 @@ def _onnx(net: nn.Module, *, int8: bool) -> Form:
     options = SessionOptions()
     options.intra_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
-        floats, ready, integers = (Path(folder) / f"{name}.onnx" for name in ("fp32", "ready", "int8"))
-        torch.onnx.export(_exported(net), (), floats, input_names=["x"], external_data=False, verbose=False)
+        floats, ready, integers = (
+            Path(folder) / f"{name}.onnx" for name in ("fp32", "ready", "int8")
+        )
+        torch.onnx.export(
+            _exported(net), (), floats, input_names=["x"], external_data=False, verbose=False
+        )
         if int8:
             quant_pre_process(floats, ready)  # folds BatchNorm into convolutions
             quantize_static(ready, integers, Reader(), per_channel=True)

@@ -1,4 +1,6 @@
-"""A sweep that trains a few epochs whenever it is called, so that rounds can be cut from one long run."""
+"""A sweep that trains a few epochs whenever it is called, so that rounds can be cut from one long
+run.
+"""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -10,16 +12,18 @@ from unittest.mock import patch
 import torch
 
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
-from recipes_lib import stacked
-from recipes_lib.data import Splits
-from recipes_lib.many import fit_many, grid
-from recipes_lib.workers import LARGEST_STACK
+from recipes_lib.data.splits import Splits
+from recipes_lib.sweep import stack as stacked
+from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.workers import LARGEST_STACK
 
 
 class Paced(AbstractContextManager["Paced"]):
-    """`fit_many` on `num_nets` MLPs in a thread of its own; a call trains `num_epochs` more, all set up already.
+    """`fit_many` on `num_nets` MLPs in a thread of its own; a call trains `num_epochs` more, all
+    set up already.
 
-    It waits inside the bar that the library draws around its epochs: what runs is the library's loop, unchanged.
+    It waits inside the bar that the library draws around its epochs: what runs is the library's
+    loop, unchanged.
     """
 
     def __init__(
@@ -33,7 +37,9 @@ class Paced(AbstractContextManager["Paced"]):
         splits: Splits | None = None,
     ) -> None:
         if num_nets > LARGEST_STACK:
-            raise ValueError(f"{num_nets} nets are trained in parts, and an epoch of one is none of the others'")
+            raise ValueError(
+                f"{num_nets} nets are trained in parts, and an epoch of one is none of the others'"
+            )
         self.num_epochs, self.threads = num_epochs, threads
         runs, enough = grid(lr=rates(num_nets), momentum=[MOMENTUM]), num_epochs * (rounds + 2)
         how: dict[str, Any] = {"num_epochs": enough, "batch_size": BATCH_SIZE, "strategy": strategy}

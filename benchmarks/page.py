@@ -6,12 +6,15 @@ from typing import Any
 import matplotlib.pyplot as plt
 
 from recipes_lib.book.speed import cells
-from recipes_lib.plots import COLOURS, use_style
+from recipes_lib.evidence.plots import COLOURS, use_style
 
 
 def lines(group: dict[str, Any]) -> str:
     """Return the group's rows as text."""
-    rows = [f"  {name:44} {'  '.join(filter(None, rest))}" for name, _, *rest in map(cells, group["rows"])]
+    rows = [
+        f"  {name:44} {'  '.join(filter(None, rest))}"
+        for name, _, *rest in map(cells, group["rows"])
+    ]
     return "\n".join([f"{group['title']}, µs per {group['unit']}", *rows])
 
 

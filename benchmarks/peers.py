@@ -1,4 +1,6 @@
-"""One small net under other trainers, each as its own documentation has it, without bars, logs and checkpoints."""
+"""One small net under other trainers, each as its own documentation has it, without bars, logs and
+checkpoints.
+"""
 
 import logging
 import warnings
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, small_net
-from recipes_lib.data import Split
+from recipes_lib.data.splits import Split
 
 Train = Callable[[], None]
 
@@ -42,7 +44,13 @@ def _validate(net: nn.Module, loader: Any) -> tuple[float, float]:
     return loss / count, right / count
 
 
-def _loop(net: nn.Module, optimizer: Any, loaders: Any, num_epochs: int, backward: Callable[[Tensor], None]) -> None:
+def _loop(
+    net: nn.Module,
+    optimizer: Any,
+    loaders: Any,
+    num_epochs: int,
+    backward: Callable[[Tensor], None],
+) -> None:
     for _ in range(num_epochs):
         net.train()
         total = torch.zeros(())
@@ -97,12 +105,16 @@ def lightning(num_epochs: int, lr: float) -> Train:
         def configure_optimizers(self) -> torch.optim.Optimizer:
             return _sgd(self, lr)
 
-    quiet = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False)
+    quiet = dict.fromkeys(
+        ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+    )
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
 
     def train() -> None:
-        trainer = Trainer(max_epochs=num_epochs, accelerator="cpu", devices=1, num_sanity_val_steps=0, **quiet)
+        trainer = Trainer(
+            max_epochs=num_epochs, accelerator="cpu", devices=1, num_sanity_val_steps=0, **quiet
+        )
         trainer.fit(Net(), *_loaders())
 
     return train
@@ -113,8 +125,17 @@ def skorch(num_epochs: int, lr: float) -> Train:
     from skorch import NeuralNetClassifier
     from skorch.helper import predefined_split
 
-    settings = {"criterion": nn.CrossEntropyLoss, "optimizer": torch.optim.SGD, "optimizer__momentum": MOMENTUM}
-    settings |= {"lr": lr, "max_epochs": num_epochs, "batch_size": BATCH_SIZE, "iterator_train__shuffle": True}
+    settings = {
+        "criterion": nn.CrossEntropyLoss,
+        "optimizer": torch.optim.SGD,
+        "optimizer__momentum": MOMENTUM,
+    }
+    settings |= {
+        "lr": lr,
+        "max_epochs": num_epochs,
+        "batch_size": BATCH_SIZE,
+        "iterator_train__shuffle": True,
+    }
 
     def train() -> None:
         valid = predefined_split(_dataset(digits().valid))
@@ -136,7 +157,10 @@ def fastai(num_epochs: int, lr: float) -> Train:
         loaders = DataLoaders(*_loaders(), device=torch.device("cpu"))
         loss, stepper = nn.CrossEntropyLoss(), partial(SGD, mom=MOMENTUM)
         learner = Learner(loaders, small_net(), loss_func=loss, opt_func=stepper, metrics=accuracy)
-        with learner.removed_cbs([cb for cb in learner.cbs if isinstance(cb, ProgressCallback)]), learner.no_logging():
+        with (
+            learner.removed_cbs([cb for cb in learner.cbs if isinstance(cb, ProgressCallback)]),
+            learner.no_logging(),
+        ):
             learner.fit(num_epochs, lr)
 
     return train

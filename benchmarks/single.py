@@ -11,7 +11,14 @@ LR = 0.1
 
 
 def _fit(num_epochs: int) -> None:
-    fit(small_net(), digits(), num_epochs=num_epochs, batch_size=BATCH_SIZE, lr=LR, momentum=MOMENTUM)
+    fit(
+        small_net(),
+        digits(),
+        num_epochs=num_epochs,
+        batch_size=BATCH_SIZE,
+        lr=LR,
+        momentum=MOMENTUM,
+    )
 
 
 def overhead(rounds: int, num_epochs: int = 40) -> dict[str, Any]:

@@ -26,9 +26,9 @@ from benchmarks.work import (
     steps,
     tensor_loop,
 )
-from recipes_lib.data import Splits
+from recipes_lib.data.splits import Splits
 from recipes_lib.hardware import Stopwatch
-from recipes_lib.many import fit_many, grid
+from recipes_lib.sweep.many import fit_many, grid
 
 LOOP = "the tensor loop"
 NUM_NETS = 32
@@ -47,8 +47,12 @@ def splits_of(make_net: MakeNet) -> Splits:
     return images() if make_net is small_cnn else digits()
 
 
-def loop_side(lrs: Sequence[float], num_epochs: int, make_net: MakeNet = small_net, **how: Any) -> Side:
-    """Return the reference, for some of the nets: they take turns, so that a step of each costs the same."""
+def loop_side(
+    lrs: Sequence[float], num_epochs: int, make_net: MakeNet = small_net, **how: Any
+) -> Side:
+    """Return the reference, for some of the nets: they take turns, so that a step of each costs the
+    same.
+    """
     splits = splits_of(make_net)
     work = partial(tensor_loop, make_net, splits, lrs, num_epochs, **how)
     return Side(LOOP, work, len(lrs) * steps(num_epochs, splits))
@@ -73,7 +77,12 @@ def peak(rounds: int, num_epochs: int = 8) -> dict[str, Any]:
     size, product, work = 2048, "a 2048×2048 matrix product", NUM_NETS * flops(num_epochs) / 1e9
     a, out = torch.randn(size, size), torch.empty(size, size)
     stacked = partial(many, NUM_NETS, num_epochs, strategy="stacked")
-    goal: dict[str, Any] = {"units": work, "than": product, "relation": "% of the speed of", "reach": "≥ 51"}
+    goal: dict[str, Any] = {
+        "units": work,
+        "than": product,
+        "relation": "% of the speed of",
+        "reach": "≥ 51",
+    }
     with Paced(NUM_NETS, num_epochs, rounds, strategy="stacked-compiled") as compiled:
         sides = [
             Side(product, lambda: torch.mm(a, a, out=out), 2 * size**3 / 1e9),
@@ -81,18 +90,31 @@ def peak(rounds: int, num_epochs: int = 8) -> dict[str, Any]:
             Side("stacked-compiled, once compiled", compiled, **goal),
         ]
         note = "Counted are the matrix products of the net, forward, backward and for the scores; nothing else."
-        return group("The same: share of the processor's peak", "billion operations", sides, rounds, note)
+        return group(
+            "The same: share of the processor's peak", "billion operations", sides, rounds, note
+        )
 
 
 def short(rounds: int, num_epochs: int = 30) -> dict[str, Any]:
     """Train for about 500 steps, with all that it takes to start."""
     units = NUM_NETS * steps(num_epochs, digits())
-    counted: dict[str, Any] = {"units": units, "than": LOOP, "reports": True, "rounds": min(rounds, 2)}
+    counted: dict[str, Any] = {
+        "units": units,
+        "than": LOOP,
+        "reports": True,
+        "rounds": min(rounds, 2),
+    }
     with _compiler_cache():
         _compiled_afresh(num_epochs)  # fills the cache
         sides = [
             loop_side(rates(NUM_NETS)[::8], num_epochs),
-            Side("auto", partial(many, NUM_NETS, num_epochs, strategy="auto"), units, LOOP, reach="≥ 4"),
+            Side(
+                "auto",
+                partial(many, NUM_NETS, num_epochs, strategy="auto"),
+                units,
+                LOOP,
+                reach="≥ 4",
+            ),
             Side("stacked-compiled, warm cache", partial(_compiled_afresh, num_epochs), **counted),
             Side("stacked-compiled, cold cache", partial(_compiled_cold, num_epochs), **counted),
         ]
@@ -136,7 +158,13 @@ def convolutions(rounds: int, num_nets: int = 16) -> dict[str, Any]:
     units = num_nets * steps(1, images())
     sides = [
         loop_side(rates(num_nets)[::4], 1, small_cnn, layout=torch.channels_last),
-        Side("auto", partial(many, num_nets, 1, small_cnn, strategy="auto"), units, LOOP, reach="≥ 1.3"),
+        Side(
+            "auto",
+            partial(many, num_nets, 1, small_cnn, strategy="auto"),
+            units,
+            LOOP,
+            reach="≥ 1.3",
+        ),
         Side("stacked", partial(many, num_nets, 1, small_cnn, strategy="stacked"), units, LOOP),
     ]
     note = "Two convolutions of 8 and 16 channels; the loop keeps its images channels last."

@@ -19,9 +19,10 @@ OPERATORS = {"≥": operator.ge, "≤": operator.le}
 class Side:
     """What is timed, and what its time is compared with.
 
-    A call of `work` does `units` of the group's unit. `reach` is a goal such as "≥ 3.6" for the ratio to the side
-    `than`; `relation` says which ratio that is. A side with `rounds` of its own takes part in the first ones only and
-    is not warmed up; one that `reports` returns its seconds itself; one that is `skipped` says why.
+    A call of `work` does `units` of the group's unit. `reach` is a goal such as "≥ 3.6" for the
+    ratio to the side `than`; `relation` says which ratio that is. A side with `rounds` of its own
+    takes part in the first ones only and is not warmed up; one that `reports` returns its seconds
+    itself; one that is `skipped` says why.
     """
 
     name: str
@@ -37,14 +38,18 @@ class Side:
 
 
 def peer(name: str, make: Callable[[], Callable[[], Any]], **about: Any) -> Side:
-    """Return the side of a library that may not be installed: `make` imports it and returns the work."""
+    """Return the side of a library that may not be installed: `make` imports it and returns the
+    work.
+    """
     try:
         return Side(name, make(), **about)
     except ImportError as error:
         return Side(name, lambda: None, **about, skipped=f"{error.name} is not installed")
 
 
-def measure(sides: Sequence[Side], rounds: int, clock: Callable[[], float] = time.perf_counter) -> Times:
+def measure(
+    sides: Sequence[Side], rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> Times:
     """Return seconds per unit, a list of rounds for each side. Each round begins with another side."""
     taking_part = [side for side in sides if not side.skipped]
     times: Times = {side.name: [] for side in taking_part}
@@ -67,7 +72,9 @@ def _time(side: Side, clock: Callable[[], float]) -> float:
 
 
 def row(side: Side, times: Times) -> dict[str, Any]:
-    """Return the record of a side: its times in µs, its ratio round by round, and whether it reached its goal."""
+    """Return the record of a side: its times in µs, its ratio round by round, and whether it
+    reached its goal.
+    """
     record: dict[str, Any] = {"side": side.name, "threads": side.threads}
     if side.skipped:
         return {**record, "skipped": side.skipped}
@@ -77,12 +84,21 @@ def row(side: Side, times: Times) -> dict[str, Any]:
         return record
     found = ratios(mine, times[side.than], side.relation)
     low, ratio, high = quantiles(found, n=4, method="inclusive") if len(found) > 1 else found * 3
-    record |= {"relation": side.relation, "than": side.than, "ratio": ratio, "quartiles": [low, high]}
-    return record | ({"reach": side.reach, "reached": reached(ratio, side.reach)} if side.reach else {})
+    record |= {
+        "relation": side.relation,
+        "than": side.than,
+        "ratio": ratio,
+        "quartiles": [low, high],
+    }
+    return record | (
+        {"reach": side.reach, "reached": reached(ratio, side.reach)} if side.reach else {}
+    )
 
 
 def ratios(mine: Sequence[float], other: Sequence[float], relation: str) -> list[float]:
-    """Return a ratio for each round that both took part in, such that more of what `relation` names is more."""
+    """Return a ratio for each round that both took part in, such that more of what `relation` names
+    is more.
+    """
     pairs = zip(mine, other, strict=False)
     if relation == "× the time of":
         return [a / b for a, b in pairs]
@@ -95,7 +111,9 @@ def reached(ratio: float, reach: str) -> bool:
     return bool(OPERATORS[sign](ratio, float(goal)))
 
 
-def group(title: str, unit: str, sides: Sequence[Side], rounds: int, note: str = "") -> dict[str, Any]:
+def group(
+    title: str, unit: str, sides: Sequence[Side], rounds: int, note: str = ""
+) -> dict[str, Any]:
     """Measure the sides and return the group's record, for the page."""
     load = os.getloadavg()[0]
     times = measure(sides, rounds)

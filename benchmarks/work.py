@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recipes_lib.data import Split, Splits, load
-from recipes_lib.models import mlp
+from recipes_lib.data.sets import load
+from recipes_lib.data.splits import Split, Splits
+from recipes_lib.nets.models import mlp
 
 BATCH_SIZE = 64
 MOMENTUM = 0.9
@@ -74,7 +75,9 @@ def tensor_loop(
     layout: torch.memory_format = torch.contiguous_format,
     metrics: bool = True,
 ) -> None:
-    """Train a net for each rate, one after another: batches gathered once an epoch, fused SGD, scores each epoch."""
+    """Train a net for each rate, one after another: batches gathered once an epoch, fused SGD,
+    scores each epoch.
+    """
     for lr in lrs:
         torch.manual_seed(0)
         net = make_net().to(memory_format=layout)
@@ -102,8 +105,11 @@ def _scores(net: nn.Module, split: Split) -> tuple[float, float]:
 
 
 def flops(num_epochs: int) -> float:
-    """Count what the MLP computes in so many epochs: both matrix products, their gradients, and the scores."""
+    """Count what the MLP computes in so many epochs: both matrix products, their gradients, and the
+    scores.
+    """
     weights = 64 * HIDDEN + HIDDEN * 10
-    # Twice for multiply and add; forward, gradient of the weights, gradient of the hidden layer's output.
+    # Twice for multiply and add; forward, gradient of the weights, gradient of the hidden layer's
+    # output.
     per_image = 2 * (2 * weights + HIDDEN * 10)
     return num_epochs * (len(digits().train) * per_image + len(digits().valid) * 2.0 * weights)

@@ -1,4 +1,6 @@
-"""Where the work runs: device choice, a stopwatch that waits for the device, the stamp that results carry."""
+"""Where the work runs: device choice, a stopwatch that waits for the device, the stamp that results
+carry.
+"""
 
 import os
 import platform
@@ -10,13 +12,19 @@ from typing import Self
 
 import torch
 
-INT8_DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # as Linux names them, on x86 and Arm
+INT8_DOT_PRODUCTS = {
+    "avx512_vnni",
+    "avx_vnni",
+    "amx_int8",
+    "asimddp",
+}  # as Linux names them, on x86 and Arm
 
 
 def resolve_device(device: str = "auto") -> torch.device:
     """Turn `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, … into a device that this machine has.
 
-    `"auto"` is the accelerator where there is one, else the processor. Raises `ValueError` for any other device.
+    `"auto"` is the accelerator where there is one, else the processor. Raises `ValueError` for any
+    other device.
     """
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if device == "auto":
@@ -24,22 +32,36 @@ def resolve_device(device: str = "auto") -> torch.device:
     try:
         chosen = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"device {device!r} is not a device name; use 'auto', 'cpu' or 'cuda'") from error
+        raise ValueError(
+            f"device {device!r} is not a device name; use 'auto', 'cpu' or 'cuda'"
+        ) from error
     count = torch.accelerator.device_count() if accelerator else 0
-    if chosen.type == "cpu" or (accelerator and chosen.type == accelerator.type and (chosen.index or 0) < count):
+    if chosen.type == "cpu" or (
+        accelerator and chosen.type == accelerator.type and (chosen.index or 0) < count
+    ):
         return chosen
     here = [f"{accelerator.type}:{index}" for index in range(count)] if accelerator else []
-    raise ValueError(f"device {device!r} is not on this machine; it has {', '.join(['cpu', *here])}; or use 'auto'")
+    raise ValueError(
+        f"device {device!r} is not on this machine; it has {', '.join(['cpu', *here])}; or use 'auto'"
+    )
 
 
 def integers_lack() -> str:
-    """Say that the processor has no dot products of 8-bit integers; nothing where it has, or does not tell."""
+    """Say that the processor has no dot products of 8-bit integers; nothing where it has, or does
+    not tell.
+    """
     flags = set(_cpuinfo().split())
-    return "" if not flags or flags & INT8_DOT_PRODUCTS else "the processor has no dot products of 8-bit integers"
+    return (
+        ""
+        if not flags or flags & INT8_DOT_PRODUCTS
+        else "the processor has no dot products of 8-bit integers"
+    )
 
 
 class Stopwatch:
-    """Time a block in seconds, the device's queued work included: `with Stopwatch() as watch: …; watch.seconds`."""
+    """Time a block in seconds, the device's queued work included: `with Stopwatch() as watch: …;
+    watch.seconds`.
+    """
 
     seconds: float
 
@@ -48,7 +70,12 @@ class Stopwatch:
         self._start = time.perf_counter()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         synchronize()
         self.seconds = time.perf_counter() - self._start
 
@@ -72,7 +99,11 @@ def stamp(device: torch.device) -> dict[str, str | int]:
 
 
 def _processor() -> str:
-    names = [line.split(":", 1)[1].strip() for line in _cpuinfo().splitlines() if line.startswith("model name")]
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in _cpuinfo().splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or os.name
 
 

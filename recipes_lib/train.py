@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import current_process
 from numbers import Integral
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.core.getipython import get_ipython
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from recipes_lib.augment import Augment
-from recipes_lib.data import Split, Splits, batches
-from recipes_lib.optim import Rule, require, rule
-from recipes_lib.schedules import Schedule, constant
-from recipes_lib.stock import set_rate, stock_optimizer
+if TYPE_CHECKING:
+    import pandas as pd
+
+from recipes_lib.data.augment import Augment
+from recipes_lib.data.splits import Split, Splits, batches
+from recipes_lib.optim.rules import Rule, require, rule
+from recipes_lib.optim.schedules import Schedule, constant
+from recipes_lib.optim.stock import set_rate, stock_optimizer
 
 Loss = Callable[..., Tensor]
 Item = TypeVar("Item")
@@ -29,14 +30,18 @@ METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 
 @dataclass(frozen=True)
 class History:
-    """What training left: `METRICS` of each epoch (num_epochs, 3), and the training loss of each step (num_steps,)."""
+    """What training left: `METRICS` of each epoch (num_epochs, 3), and the training loss of each
+    step (num_steps,).
+    """
 
     metrics: Tensor
     step_losses: Tensor
 
     @property
-    def table(self) -> pd.DataFrame:
+    def table(self) -> "pd.DataFrame":
         """One row per epoch."""
+        import pandas as pd
+
         rows = [(epoch, *row) for epoch, row in enumerate(self.metrics.tolist(), 1)]
         return pd.DataFrame(rows, columns=("epoch", *METRICS))
 
@@ -58,9 +63,10 @@ def fit(
 ) -> History:
     """Train `net` in place on `splits.train`, and score it on `splits.valid` after each epoch.
 
-    `schedule(step, num_steps)` is the factor on the rate `lr`; `augment` maps each batch (x, y); `seed` draws the
-    batch order; `compiled` compiles the forward and backward pass. Names and defaults of `hyperparameters` are
-    torch's, with `beta1` and `beta2` for `betas`. Raises `ValueError` for what cannot be trained.
+    `schedule(step, num_steps)` is the factor on the rate `lr`; `augment` maps each batch (x, y);
+    `seed` draws the batch order; `compiled` compiles the forward and backward pass. Names and
+    defaults of `hyperparameters` are torch's, with `beta1` and `beta2` for `betas`. Raises
+    `ValueError` for what cannot be trained.
     """
     check(num_epochs, batch_size, seed, optimizer, hyperparameters)
     check_data(splits, batch_size)
@@ -72,7 +78,9 @@ def fit(
     stepper = stock_optimizer(weights, rule(optimizer), hyperparameters)
     smoothed = partial(loss, label_smoothing=label_smoothing) if label_smoothing else loss
     loss_of = torch.compile(_loss_of) if compiled else _loss_of
-    factors = iter(schedule_factors(schedule, num_epochs * steps_per_epoch(splits.train, batch_size)))
+    factors = iter(
+        schedule_factors(schedule, num_epochs * steps_per_epoch(splits.train, batch_size))
+    )
     generator = torch.Generator().manual_seed(seed)
     step_losses, metrics = [], []
     for _ in progress(range(num_epochs)):
@@ -87,7 +95,9 @@ def fit(
                 weight.grad = None  # `zero_grad` does this too, and takes seven times as long
             epoch_losses.append(batch_loss.detach())
         step_losses += epoch_losses
-        metrics.append(torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)]))
+        metrics.append(
+            torch.stack([torch.stack(epoch_losses).mean(), *_scores(net, splits.valid, loss)])
+        )
     return History(torch.stack(metrics), torch.stack(step_losses))
 
 
@@ -133,17 +143,33 @@ def keep_memory() -> None:
 
 def progress(items: Iterable[Item], total: int | None = None) -> "tqdm[Item]":
     """Draw a bar where a person watches: at a terminal, or at the keyboard of a notebook."""
+    from IPython.core.getipython import get_ipython
+
     kernel = getattr(get_ipython(), "kernel", None)
-    # A notebook with a person at it lets a cell ask for input; papermill, nbval and the like do not.
+    # A notebook with a person at it lets a cell ask for input; papermill, nbval and the like do
+    # not.
     watched = sys.stderr.isatty() or getattr(kernel, "_allow_stdin", False)
-    return tqdm(items, total=total, disable=not watched or current_process().name != "MainProcess", leave=False)
+    return tqdm(
+        items,
+        total=total,
+        disable=not watched or current_process().name != "MainProcess",
+        leave=False,
+    )
 
 
 def check(
-    num_epochs: int, batch_size: int, seed: object, optimizer: str | Rule, hyperparameters: dict[str, float]
+    num_epochs: int,
+    batch_size: int,
+    seed: object,
+    optimizer: str | Rule,
+    hyperparameters: dict[str, float],
 ) -> None:
     """Raise `ValueError` for settings that cannot be trained with, before any training."""
-    for what, value, least in (("num_epochs", num_epochs, 1), ("batch_size", batch_size, 1), ("seed", seed, 0)):
+    for what, value, least in (
+        ("num_epochs", num_epochs, 1),
+        ("batch_size", batch_size, 1),
+        ("seed", seed, 0),
+    ):
         if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
             raise ValueError(f"{what} is {value!r}; give a whole number from {least}")
     require("hyperparameter", hyperparameters, rule(optimizer).defaults)
@@ -154,9 +180,13 @@ def check(
 def check_data(splits: Splits, batch_size: int) -> None:
     """Raise `ValueError` for data that cannot be trained on."""
     if batch_size > len(splits.train):
-        raise ValueError(f"batch_size is {batch_size}; there are only {len(splits.train)} training images")
+        raise ValueError(
+            f"batch_size is {batch_size}; there are only {len(splits.train)} training images"
+        )
     if min(len(splits.classes), len(splits.train.y.unique())) < 2:
         raise ValueError("the training images are all of one class; a classifier needs at least 2")
     shapes = [tuple(part.x.shape[1:]) for part in (splits.train, splits.valid)]
     if len(set(shapes)) > 1:
-        raise ValueError(f"training and validation images differ in shape, {shapes}; bring both to one")
+        raise ValueError(
+            f"training and validation images differ in shape, {shapes}; bring both to one"
+        )

@@ -23,7 +23,8 @@ rate = 0.5  # any number
 flag = True  # True, False
 dataset = "digits"  # a name or a folder"""
 
-# What recipes_lib.evidence does, as far as the book sees it: a card with a number that is new on every run.
+# What recipes_lib.evidence does, as far as the book sees it: a card with a number that is new on
+# every run.
 STUDY = """\
 import os
 import time
@@ -93,7 +94,11 @@ def code(source: str, *tags: str) -> Any:
 
 def recipe(*cells: str) -> Any:
     """A notebook with a title, the parameters and then the given code."""
-    body = [v4.new_markdown_cell("# Does it work?"), code(PARAMETERS, "parameters"), *map(code, cells)]
+    body = [
+        v4.new_markdown_cell("# Does it work?"),
+        code(PARAMETERS, "parameters"),
+        *map(code, cells),
+    ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return v4.new_notebook(cells=body, metadata={"kernelspec": kernel})
 
@@ -103,9 +108,20 @@ def good_recipe() -> Any:
     notebook = recipe()
     notebook.cells[0].source += "\n\n**Short answer.** It does. Try it."
     notebook.cells.append(code(STUDY, "setup"))
-    for section in ("Problem", "Solution", "How it works", "Measured", "Verdict", "Use it", "Pitfalls", "Sources"):
+    for section in (
+        "Problem",
+        "Solution",
+        "How it works",
+        "Measured",
+        "Verdict",
+        "Use it",
+        "Pitfalls",
+        "Sources",
+    ):
         notebook.cells.append(
-            v4.new_markdown_cell(f"## {section}\n\nSee [there](https://doi.org/10.1234/5.678), at `0.001`.")
+            v4.new_markdown_cell(
+                f"## {section}\n\nSee [there](https://doi.org/10.1234/5.678), at `0.001`."
+            )
         )
         if section == "Verdict":
             notebook.cells.append(code('Study().claim("it-works", 0.5)'))
@@ -122,7 +138,9 @@ def write_book(root: Path, **recipes: Any) -> Path:
         "intro.md": "# Welcome\n",
         "ledger.md": "# Ledger\n\n<!-- ledger -->\n",
     }
-    files["_toc.yml"] = TOC.format(chapters="\n".join(f"      - file: chapters/{name}" for name in recipes))
+    files["_toc.yml"] = TOC.format(
+        chapters="\n".join(f"      - file: chapters/{name}" for name in recipes)
+    )
     for name, text in files.items():
         (root / name).write_text(text)
     return root

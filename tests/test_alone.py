@@ -1,4 +1,5 @@
-"""A notebook alone, as a reader takes it home: in an empty folder, where little more than PyTorch is installed.
+"""A notebook alone, as a reader takes it home: in an empty folder, where little more than PyTorch
+is installed.
 
 By default the quickest recipe, `RECIPES_ALONE=all` takes each.
 """
@@ -22,7 +23,13 @@ ROOT = Path(__file__).parent.parent
 GIVEN = ("torch", "torchvision", "matplotlib", "numpy", "pandas", "ipykernel", "papermill", "pip")
 RUNNERS = {
     "papermill": ["-m", "papermill", "--no-progress-bar", "recipe.ipynb", "done.ipynb"],
-    "jupyter execute": ["-c", "from nbclient.cli import main; main()", "--output", "done.ipynb", "recipe.ipynb"],
+    "jupyter execute": [
+        "-c",
+        "from nbclient.cli import main; main()",
+        "--output",
+        "done.ipynb",
+        "recipe.ipynb",
+    ],
 }
 
 
@@ -51,7 +58,8 @@ def closure(names: tuple[str, ...]) -> set[str]:
         wanted += [
             canonicalize_name(need.name)
             for need in needs
-            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras)
+            if need.marker is None
+            or any(need.marker.evaluate({"extra": extra}) for extra in extras)
         ]
     return found
 
@@ -84,7 +92,17 @@ def test_a_notebook_alone_installs_the_library_and_ends_with_the_same_verdicts(
     shutil.copy(recipe.path, tmp_path / "alone" / "recipe.ipynb")
     environment = {**os.environ, "RECIPES_SOURCE": str(source), "OMP_NUM_THREADS": "1"}
     command = [str(python), *RUNNERS[runner]]
-    ran = subprocess.run(command, cwd=tmp_path / "alone", env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        command,
+        cwd=tmp_path / "alone",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    found, stored = (claim_records(read_notebook(path)) for path in (tmp_path / "alone" / "done.ipynb", recipe.path))
+    found, stored = (
+        claim_records(read_notebook(path))
+        for path in (tmp_path / "alone" / "done.ipynb", recipe.path)
+    )
     assert [record["verdict"] for record in found] == [record["verdict"] for record in stored]

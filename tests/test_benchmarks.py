@@ -15,8 +15,8 @@ from benchmarks.growth import growth, linear_from
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
 from recipes_lib.book import speed
-from recipes_lib.many import fit_many, grid
-from recipes_lib.stacked import train_stacked
+from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.stack import train_stacked
 
 Work = Callable[[], None]
 
@@ -56,8 +56,21 @@ def test_times_are_per_unit_and_ratios_are_taken_within_a_round(clock: Clock) ->
     sides = [
         Side("loop", clock.work("l", 99, 4, 8, 40), units=2),
         Side("stacked", clock.work("s", 99, 2, 2, 10), units=4, than="loop", reach="≥ 4"),
-        Side("slow", clock.work("f", 99, 4, 8, 80), units=2, than="loop", relation="× the time of", reach="≤ 1.5"),
-        Side("share", clock.work("p", 99, 4, 8, 40), units=1, than="loop", relation="% of the speed of"),
+        Side(
+            "slow",
+            clock.work("f", 99, 4, 8, 80),
+            units=2,
+            than="loop",
+            relation="× the time of",
+            reach="≤ 1.5",
+        ),
+        Side(
+            "share",
+            clock.work("p", 99, 4, 8, 40),
+            units=1,
+            than="loop",
+            relation="% of the speed of",
+        ),
     ]
     times = measure(sides, 3, clock)
     assert times["loop"] == [2, 4, 20]
@@ -72,7 +85,13 @@ def test_a_side_may_report_its_own_seconds_and_set_its_threads(clock: Clock) -> 
     seen = []
     sides = [
         Side("one", lambda: seen.append(torch.get_num_threads())),
-        Side("two", lambda: seen.append(torch.get_num_threads()) or 7.0, units=7, threads=2, reports=True),
+        Side(
+            "two",
+            lambda: seen.append(torch.get_num_threads()) or 7.0,
+            units=7,
+            threads=2,
+            reports=True,
+        ),
     ]
     threads = torch.get_num_threads()
     try:
@@ -82,7 +101,9 @@ def test_a_side_may_report_its_own_seconds_and_set_its_threads(clock: Clock) -> 
     assert seen == [1, 2] * 2
 
 
-@pytest.mark.parametrize(("ratio", "goal", "met"), [(2, "≥ 2", True), (1.9, "≥ 2", False), (1.03, "≤ 1.02", False)])
+@pytest.mark.parametrize(
+    ("ratio", "goal", "met"), [(2, "≥ 2", True), (1.9, "≥ 2", False), (1.03, "≤ 1.02", False)]
+)
 def test_a_goal_is_met_or_missed(ratio: float, goal: str, met: bool) -> None:
     assert reached(ratio, goal) is met
 
@@ -96,7 +117,10 @@ def test_a_missing_peer_is_skipped_and_said_so(clock: Clock) -> None:
     missing = peer("other", make, than="loop", reach="≥ 2")
     times = measure([Side("loop", clock.work("l", 1, 1)), missing], 1, clock)
     record = row(missing, times)
-    assert (list(times), record["skipped"]) == (["loop"], "a_library_that_nobody_has is not installed")
+    assert (list(times), record["skipped"]) == (
+        ["loop"],
+        "a_library_that_nobody_has is not installed",
+    )
     assert "skipped: a_library_that_nobody_has is not installed" in speed.cells(record)
 
 
@@ -107,7 +131,14 @@ def test_a_sweep_turns_linear_where_more_nets_save_nothing() -> None:
 
 
 def test_a_paced_sweep_trains_on_each_call_and_passes_errors_on() -> None:
-    whole = fit_many(work.small_net, work.few_digits(), grid(lr=[0.1]), num_epochs=1, batch_size=64, strategy="stacked")
+    whole = fit_many(
+        work.small_net,
+        work.few_digits(),
+        grid(lr=[0.1]),
+        num_epochs=1,
+        batch_size=64,
+        strategy="stacked",
+    )
     assert len(whole.table) == 1  # the library's own bar is back
     with Paced(2, 1, 1, strategy="stacked", splits=work.few_digits()) as paced:
         paced()
@@ -121,8 +152,8 @@ def test_a_paced_sweep_trains_on_each_call_and_passes_errors_on() -> None:
 
 def test_a_growing_sweep_counts_every_net_it_trains(monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[int] = []
-    monkeypatch.setattr("recipes_lib.workers.LARGEST_STACK", 4)
-    monkeypatch.setattr("recipes_lib.many.train_stacked", counting(trained))
+    monkeypatch.setattr("recipes_lib.sweep.workers.LARGEST_STACK", 4)
+    monkeypatch.setattr("recipes_lib.sweep.many.train_stacked", counting(trained))
     rows = growth(1, largest=32, num_epochs=1)["rows"]
     # Each side once to warm up and once timed: 16 nets a call, or all 32.
     assert (len(rows), sum(trained)) == (7, 2 * (5 * 16 + 32))
@@ -194,10 +225,29 @@ def test_a_peer_that_is_installed_trains(name: str) -> None:
 
 
 def small_record() -> dict[str, Any]:
-    loop: dict[str, Any] = {"side": "the loop", "threads": 1, "rounds": 9, "min_us": 200.0, "median_us": 220.4}
-    fast = {**loop, "side": "2", "median_us": 110.2, "ratio": 2.0, "quartiles": [1.9, 2.1], "than": "the loop"}
+    loop: dict[str, Any] = {
+        "side": "the loop",
+        "threads": 1,
+        "rounds": 9,
+        "min_us": 200.0,
+        "median_us": 220.4,
+    }
+    fast = {
+        **loop,
+        "side": "2",
+        "median_us": 110.2,
+        "ratio": 2.0,
+        "quartiles": [1.9, 2.1],
+        "than": "the loop",
+    }
     fast |= {"relation": "× the speed of", "reach": "≥ 3", "reached": False, "rounds": 2}
-    group = {"title": "Small < nets", "unit": "step", "note": "A note.", "load": 0.5, "rows": [loop, fast]}
+    group = {
+        "title": "Small < nets",
+        "unit": "step",
+        "note": "A note.",
+        "load": 0.5,
+        "rows": [loop, fast],
+    }
     growing = {
         **group,
         "title": "Growth",
@@ -217,15 +267,26 @@ def test_the_page_has_a_table_and_a_figure(tmp_path: Path) -> None:
     text = speed.to_markdown(tmp_path)
     table, figure = text.split("\n\n")
     assert "<strong>Small &lt; nets</strong>, µs per step<br><small>A note.</small>" in table
-    cells = ("2", "1", "110 (200), 2 rounds", "2.00× the speed of the loop (1.90 to 2.10)", "≥ 3: missed")
+    cells = (
+        "2",
+        "1",
+        "110 (200), 2 rounds",
+        "2.00× the speed of the loop (1.90 to 2.10)",
+        "≥ 3: missed",
+    )
     assert "".join(f"<td>{cell}</td>" for cell in cells) in table
     assert "Growth" not in table
-    assert "2030-01-02 in 9 rounds on A processor, 2 cores, load average 0.5 to 0.5; Python 3.11, torch 2.15." in table
+    assert (
+        "2030-01-02 in 9 rounds on A processor, 2 cores, load average 0.5 to 0.5; Python 3.11, torch 2.15."
+        in table
+    )
     assert "falls up to 2 nets" in figure
     assert (tmp_path / speed.FIGURE).read_bytes().startswith(b"\x89PNG")
 
 
-def test_no_rounds_are_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_rounds_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.argv", ["benchmarks", "--rounds", "0"])
     with pytest.raises(SystemExit):
         command.main()

@@ -32,7 +32,10 @@ def book(make_book: Make, recipes_command: Invoke) -> Path:
 
 
 def test_the_built_book_shows_outputs_and_the_ledger(
-    book: Path, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    book: Path,
+    recipes_command: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     result = recipes_command("build")
     assert result.exit_code == 0, capfd.readouterr()
@@ -68,13 +71,18 @@ def test_the_built_book_shows_outputs_and_the_ledger(
     monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/book")
     assert recipes_command("build").exit_code == 0
     page = (html / "chapters/good.html").read_text()
-    assert "https://colab.research.google.com/github/somebody/book/blob/launch/chapters/good.ipynb" in page
+    assert (
+        "https://colab.research.google.com/github/somebody/book/blob/launch/chapters/good.ipynb"
+        in page
+    )
     notebook = (html / "_sources" / "chapters" / "good.ipynb").read_text()
     assert r"\"RECIPES_SOURCE\", \"git+https://github.com/somebody/book\"" in notebook
     assert [path.name for path in (book / "_build").glob("book-*")] == []
 
 
-def test_the_page_has_the_chapters_prose_and_the_executions_outputs(book: Path, recipes_command: Invoke) -> None:
+def test_the_page_has_the_chapters_prose_and_the_executions_outputs(
+    book: Path, recipes_command: Invoke
+) -> None:
     chapter = book / "chapters" / "good.ipynb"
     chapter.write_text(chapter.read_text().replace("Try it.", "Try it twice."))
     assert recipes_command("build").exit_code == 0
@@ -83,7 +91,8 @@ def test_the_page_has_the_chapters_prose_and_the_executions_outputs(book: Path, 
     assert page["cells"][3]["metadata"]["tags"] == ["setup", "hide-input"]
     line = "".join(page["cells"][1]["source"])
     assert re.fullmatch(
-        r"\*Ran on 20..-..-.. on A processor, 1 thread with torch 2.0, in \d+ s, with `seed = 3`\.\*", line
+        r"\*Ran on 20..-..-.. on A processor, 1 thread with torch 2.0, in \d+ s, with `seed = 3`\.\*",
+        line,
     )
     assert sum(bool(cell.get("outputs")) for cell in page["cells"]) == 1
 
@@ -92,11 +101,15 @@ def test_the_gallery_and_the_list_of_runs_show_what_became_of_each_recipe(
     make_book: Make, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
 ) -> None:
     notebook = good_recipe()
-    place = next(index for index, cell in enumerate(notebook.cells) if cell.source.startswith("## Measured"))
+    place = next(
+        index for index, cell in enumerate(notebook.cells) if cell.source.startswith("## Measured")
+    )
     alt = {"mystnb": {"image": {"alt": "A line that\n rises."}}}
     notebook.cells.insert(place + 1, v4.new_code_cell(FIGURE, metadata=alt))
     root = make_book(good=notebook)
-    (root / "intro.md").write_text("# Welcome\n\n## Recipes\n\n<!-- gallery -->\n\n<!-- runs -->\n\n<!-- else -->\n")
+    (root / "intro.md").write_text(
+        "# Welcome\n\n## Recipes\n\n<!-- gallery -->\n\n<!-- runs -->\n\n<!-- else -->\n"
+    )
     assert recipes_command("run").exit_code == 0
     assert recipes_command("build").exit_code == 0, capfd.readouterr()
     page = (root / "_build" / "html" / "intro.html").read_text()
@@ -130,11 +143,17 @@ def test_a_recipe_that_changed_since_is_refused(book: Path, recipes_command: Inv
 def test_a_listed_page_that_is_missing_is_refused(book: Path, recipes_command: Invoke) -> None:
     (book / "intro.md").unlink()
     result = recipes_command("build")
-    assert (result.exit_code, "lists 'intro', but there is no such page" in result.stderr) == (2, True)
+    assert (result.exit_code, "lists 'intro', but there is no such page" in result.stderr) == (
+        2,
+        True,
+    )
 
 
 def test_a_page_shows_the_measured_speed(
-    book: Path, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    book: Path,
+    recipes_command: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     (book / "intro.md").write_text("# Welcome\n\n<!-- speed -->\n")
     with monkeypatch.context() as undrawn:
@@ -189,13 +208,18 @@ def gpu_report(book: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(book: Path, recipes_command: Invoke) -> None:
+def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(
+    book: Path, recipes_command: Invoke
+) -> None:
     def verdicts() -> tuple[Any, Any]:
         (row,) = json.loads(recipes_command("ledger", "--json").stdout)
         return row["cpu"], row["gpu"]
 
     assert verdicts() == ("supported", None)
-    claims = [{"id": "it-works", "case": "", "verdict": "undecided"}, {"id": "else", "verdict": "supported"}]
+    claims = [
+        {"id": "it-works", "case": "", "verdict": "undecided"},
+        {"id": "else", "verdict": "supported"},
+    ]
     gpu_report(book, json.dumps({"recipes": [{"claims": claims}]}))
     assert verdicts() == ("supported", "undecided")
     assert "it-works holds." in recipes_command("ledger").output
@@ -206,17 +230,25 @@ def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(book: Path, 
 
 def test_a_run_on_a_gpu_becomes_the_ledger_s_column(book: Path, recipes_command: Invoke) -> None:
     result = recipes_command("gpu-report")
-    assert (result.exit_code, "good.ipynb was executed on a processor" in result.stderr) == (2, True)
+    assert (result.exit_code, "good.ipynb was executed on a processor" in result.stderr) == (
+        2,
+        True,
+    )
     executed = book / "_build" / "executed" / "good.ipynb"
     on_cpu = executed.read_text()
-    executed.write_text(on_cpu.replace('"device": "cpu"', '"device": "cuda"').replace("supported", "undecided"))
+    executed.write_text(
+        on_cpu.replace('"device": "cpu"', '"device": "cuda"').replace("supported", "undecided")
+    )
     assert recipes_command("gpu-report").exit_code == 0
     executed.write_text(on_cpu)
     (row,) = json.loads(recipes_command("ledger", "--json").stdout)
     assert (row["cpu"], row["gpu"]) == ("supported", "undecided")
     executed.unlink()
     result = recipes_command("gpu-report")
-    assert (result.exit_code, "has a claim; run `recipes run --device cuda` first" in result.stderr) == (2, True)
+    assert (
+        result.exit_code,
+        "has a claim; run `recipes run --device cuda` first" in result.stderr,
+    ) == (2, True)
 
 
 def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke) -> None:
@@ -228,8 +260,20 @@ def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke)
 def test_a_statement_cannot_break_the_page(make_book: Make, recipes_command: Invoke) -> None:
     from recipes_lib.book.ledger import Row, to_html
 
-    record = {"id": "a", "case": "<b>", "source": "S1", "statement": "x < y & <script>\n\nz", "device": "cpu"}
-    record |= {"verdict": "supported", "effect": 1.5, "interval": [1.25, 2.0], "unit": "ratio", "n": 8}  # type: ignore[dict-item]
+    record = {
+        "id": "a",
+        "case": "<b>",
+        "source": "S1",
+        "statement": "x < y & <script>\n\nz",
+        "device": "cpu",
+    }
+    record |= {
+        "verdict": "supported",
+        "effect": 1.5,
+        "interval": [1.25, 2.0],
+        "unit": "ratio",
+        "n": 8,
+    }  # type: ignore[dict-item]
     html = to_html([Row("r", "A <i>title</i>", record, "supported", None)], {})
     assert "\n\n" not in html
     assert "1.500× (1.250× to 2.000×)" in html

@@ -40,7 +40,11 @@ def change(root: Path, how: Callable[[Any], object]) -> None:
 
 
 def claim_cell(notebook: Any) -> Any:
-    return next(cell for cell in notebook["cells"] if cell["source"][:1] == ['Study().claim("it-works", 0.5)'])
+    return next(
+        cell
+        for cell in notebook["cells"]
+        if cell["source"][:1] == ['Study().claim("it-works", 0.5)']
+    )
 
 
 def record(notebook: Any) -> Any:
@@ -61,7 +65,9 @@ def say(index: int, text: str) -> Callable[[Any], None]:
 
 def section(title: str, text: str) -> Callable[[Any], None]:
     def change_it(notebook: Any) -> None:
-        cell = next(cell for cell in notebook["cells"] if cell["source"][0].startswith(f"## {title}"))
+        cell = next(
+            cell for cell in notebook["cells"] if cell["source"][0].startswith(f"## {title}")
+        )
         cell["source"].append(text)
 
     return change_it
@@ -80,37 +86,79 @@ WIDGET = {
 }
 BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
     "older format": (lambda nb: nb.update(nbformat_minor=4), "is older than notebook format 4.5"),
-    "no cell id": (lambda nb: nb["cells"][0].pop("id"), "is no valid notebook: 'id' is a required property"),
+    "no cell id": (
+        lambda nb: nb["cells"][0].pop("id"),
+        "is no valid notebook: 'id' is a required property",
+    ),
     "code without outputs": (lambda nb: claim_cell(nb).pop("outputs"), "is no valid notebook"),
-    "no title": (lambda nb: nb["cells"][0].update(source=["**Short answer**"]), "cell 1: does not begin with a title"),
-    "no short answer": (lambda nb: nb["cells"][0].update(source=["# Title?"]), "cell 1: has no short answer"),
+    "no title": (
+        lambda nb: nb["cells"][0].update(source=["**Short answer**"]),
+        "cell 1: does not begin with a title",
+    ),
+    "no short answer": (
+        lambda nb: nb["cells"][0].update(source=["# Title?"]),
+        "cell 1: has no short answer",
+    ),
     "no section": (lambda nb: nb["cells"].pop(3), "sections are Solution"),
-    "sections out of order": (lambda nb: nb["cells"].insert(3, nb["cells"].pop(4)), "sections are Solution, Problem"),
-    "no parameters": (lambda nb: nb["cells"][1]["metadata"].clear(), "0 cells are tagged 'parameters'"),
+    "sections out of order": (
+        lambda nb: nb["cells"].insert(3, nb["cells"].pop(4)),
+        "sections are Solution, Problem",
+    ),
+    "no parameters": (
+        lambda nb: nb["cells"][1]["metadata"].clear(),
+        "0 cells are tagged 'parameters'",
+    ),
     "two of parameters": (retag("parameters"), "2 cells are tagged 'parameters'"),
-    "other default": (lambda nb: nb["cells"][1]["source"].__setitem__(2, "seed = 1  # any\n"), "lacks seed = 0"),
+    "other default": (
+        lambda nb: nb["cells"][1]["source"].__setitem__(2, "seed = 1  # any\n"),
+        "lacks seed = 0",
+    ),
     "no comment": (say(1, "\nlast = '#'"), "cell 2: \"last = '#'\" has no comment"),
     "no literal": (say(1, "\nlast = min(1, 2)  # one"), "cell tagged 'parameters' is not readable"),
     "long cell": (lambda nb: claim_cell(nb)["source"].extend("\n" * 21), "has more than 20 lines"),
     "injected": (retag("injected-parameters"), "was injected by papermill"),
     "no outputs": (lambda nb: claim_cell(nb).update(outputs=[]), "has no outputs; run"),
-    "dropped card": (lambda nb: claim_cell(nb).update(outputs=[]), "makes 1 claims but stores 0 cards"),
-    "not executed": (lambda nb: claim_cell(nb).update(execution_count=None), "was not executed in order (count None)"),
+    "dropped card": (
+        lambda nb: claim_cell(nb).update(outputs=[]),
+        "makes 1 claims but stores 0 cards",
+    ),
+    "not executed": (
+        lambda nb: claim_cell(nb).update(execution_count=None),
+        "was not executed in order (count None)",
+    ),
     "stored error": (stores(**ERROR), "stores an error"),
     "stored widget": (stores(**WIDGET), "stores a widget"),
     "stored bar": (stores(**STDERR), "stores a warning or a progress bar"),
     "stale": (stale, "has stale outputs"),
-    "not compared": (retag("nbval-ignore-output"), "tagged 'nbval-ignore-output', so nobody compares it"),
+    "not compared": (
+        retag("nbval-ignore-output"),
+        "tagged 'nbval-ignore-output', so nobody compares it",
+    ),
     "skipped": (retag("nbval-skip"), "tagged 'nbval-skip', so nobody compares it"),
-    "captured": (lambda nb: claim_cell(nb)["source"].insert(0, "%%capture\n"), "captures its output"),
+    "captured": (
+        lambda nb: claim_cell(nb)["source"].insert(0, "%%capture\n"),
+        "captures its output",
+    ),
     "flipped expect": (
         lambda nb: record(nb).update(expect="contradicted"),
         "'it-works' is supported, not contradicted",
     ),
-    "flipped verdict": (lambda nb: record(nb).update(verdict="undecided"), "'it-works' is undecided, not supported"),
-    "unlisted claim": (lambda nb: record(nb).update(id="other"), "claims 'other', which claims.toml does not list"),
-    "claim without card": (lambda nb: record(nb).update(id="other"), "has no card for the claim 'it-works'"),
-    "other source": (lambda nb: record(nb).update(source="S1 S2"), "names 'S1 S2' as source, not ['S1']"),
+    "flipped verdict": (
+        lambda nb: record(nb).update(verdict="undecided"),
+        "'it-works' is undecided, not supported",
+    ),
+    "unlisted claim": (
+        lambda nb: record(nb).update(id="other"),
+        "claims 'other', which claims.toml does not list",
+    ),
+    "claim without card": (
+        lambda nb: record(nb).update(id="other"),
+        "has no card for the claim 'it-works'",
+    ),
+    "other source": (
+        lambda nb: record(nb).update(source="S1 S2"),
+        "names 'S1 S2' as source, not ['S1']",
+    ),
     "number in the answer": (say(0, " It gives 93.1% more."), "cell 1: states 93.1% in prose"),
     "number in Measured": (section("Measured", " So 0.12 it is."), "states 0.12 in prose"),
     "number in Verdict": (section("Verdict", " A gain of 3.14."), "states 3.14 in prose"),
@@ -127,7 +175,11 @@ def test_the_contract_catches(book: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [" Rates of `0.001`, [0.25](https://a.b/0.25%20c), $x = 0.75$ and 5% of 2 passes.", " At 0.5, 10 times."]
+    "text",
+    [
+        " Rates of `0.001`, [0.25](https://a.b/0.25%20c), $x = 0.75$ and 5% of 2 passes.",
+        " At 0.5, 10 times.",
+    ],
 )
 def test_settings_may_stand_in_prose(book: Path, text: str) -> None:
     change(book, section("Measured", text))
@@ -139,7 +191,9 @@ def test_numbers_outside_the_results_are_free(book: Path) -> None:
     assert problems(Book(book), Book(book).recipes[0]) == []
 
 
-def test_a_recipe_that_was_never_run_does_not_pass(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
+def test_a_recipe_that_was_never_run_does_not_pass(
+    make_book: Callable[..., Path], recipes_command: Invoke
+) -> None:
     make_book(good=good_recipe())
     result = recipes_command("check", "--contract-only")
     assert (result.exit_code, "good: has no outputs" in result.output) == (1, True)
@@ -171,7 +225,10 @@ def corrupt_card(notebook: Any) -> None:
 
 @pytest.mark.parametrize("corrupt", [corrupt_text, corrupt_card])
 def test_a_corrupted_verdict_does_not_reproduce(
-    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str], corrupt: Callable[[Any], None]
+    book: Path,
+    recipes_command: Invoke,
+    capfd: pytest.CaptureFixture[str],
+    corrupt: Callable[[Any], None],
 ) -> None:
     change(book, corrupt)
     assert recipes_command("check", "--contract-only").exit_code == 0
@@ -184,9 +241,14 @@ def test_the_outputs_of_a_run_elsewhere_are_compared_too(
 ) -> None:
     root = make_book(good=good_recipe())
     result = recipes_command("check", "--executed", "_build/executed")
-    assert (result.exit_code, "'good' is not executed in _build/executed" in result.stderr) == (2, True)
+    assert (result.exit_code, "'good' is not executed in _build/executed" in result.stderr) == (
+        2,
+        True,
+    )
     assert recipes_command("run", "--seed", "5").exit_code == 0
-    assert recipes_command("check", "--executed", "_build/executed").exit_code == 0, capfd.readouterr()
+    assert recipes_command("check", "--executed", "_build/executed").exit_code == 0, (
+        capfd.readouterr()
+    )
     done = root / "_build" / "executed" / "good.ipynb"
     done.write_text(done.read_text().replace("it-works SUPPORTED", "it-works UNDECIDED"))
     assert recipes_command("check", "--executed", "_build/executed").exit_code == 1
@@ -207,7 +269,10 @@ def test_what_needs_torchserve_is_compared_only_where_it_can_run(
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     words = ["check", "--executed", root / "_build" / "executed"]
     result = recipes_command(*words)
-    assert (result.exit_code, "one: Cell 2 not compared: Java is not installed" in result.output) == (0, True)
+    assert (
+        result.exit_code,
+        "one: Cell 2 not compared: Java is not installed" in result.output,
+    ) == (0, True)
     assert "2 passed, 1 deselected" in capfd.readouterr().out
     java = tmp_path / "bin" / "java"
     java.parent.mkdir()
@@ -227,7 +292,10 @@ def test_what_needs_integers_is_compared_only_where_the_processor_has_them(
     for flags, status in (("flags : avx2", 0), ("flags : avx512_vnni", 1)):
         monkeypatch.setattr("recipes_lib.hardware._cpuinfo", lambda flags=flags: flags)
         result = recipes_command("check", "--executed", root / "_build" / "executed")
-        assert (result.exit_code, "one: Cell 2 not compared: the processor" in result.output) == (status, not status)
+        assert (result.exit_code, "one: Cell 2 not compared: the processor" in result.output) == (
+            status,
+            not status,
+        )
 
 
 def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
@@ -235,7 +303,10 @@ def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_comman
     assert recipes_command("new", "wide_nets", "--title", 'Are "wide" nets better?').exit_code == 0
     toc = (root / "_toc.yml").read_text()
     assert toc.splitlines()[0] == "# A comment that stays."
-    assert "      - file: chapters/good\n      - file: chapters/wide_nets\n  - caption: Evidence" in toc
+    assert (
+        "      - file: chapters/good\n      - file: chapters/wide_nets\n  - caption: Evidence"
+        in toc
+    )
     assert [recipe.title for recipe in Book(root).recipes][1] == 'Are "wide" nets better?'
     result = recipes_command("run", "wide_nets", "--out", "chapters")
     assert result.exit_code == 0, result.output
@@ -259,7 +330,9 @@ def test_injected_cells_do_not_change_the_digest() -> None:
 
     notebook = good_recipe()
     before = source_digest(notebook)
-    notebook.cells.insert(2, v4.new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]}))
+    notebook.cells.insert(
+        2, v4.new_code_cell("seed = 1", metadata={"tags": ["injected-parameters"]})
+    )
     assert source_digest(notebook) == before
     notebook.cells[1].metadata["tags"] = ["other"]
     assert source_digest(notebook) != before

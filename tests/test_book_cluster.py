@@ -27,9 +27,19 @@ ON_LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 def on_ray(root: Path, *words: str, **environment: str) -> subprocess.Popen[str]:
     """Start `recipes run` as a shell would: Ctrl-C then reaches every process that it started."""
-    command = [sys.executable, "-c", "from recipes_lib.book.cli import app; app()", "run", "--engine", "ray", *words]
+    command = [
+        sys.executable,
+        "-c",
+        "from recipes_lib.book.cli import app; app()",
+        "run",
+        "--engine",
+        "ray",
+        *words,
+    ]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen(command, cwd=root, env=os.environ | environment, start_new_session=True, **pipes)
+    return subprocess.Popen(
+        command, cwd=root, env=os.environ | environment, start_new_session=True, **pipes
+    )
 
 
 @pytest.fixture
@@ -64,8 +74,13 @@ def test_a_cluster_gives_what_this_machine_gives(
     assert names(there) == names(here) == ["failed", "fine.ipynb", "report.json"]
     mine, theirs = (json.loads((folder / "fine.ipynb").read_text()) for folder in (here, there))
     assert theirs["cells"][-1]["outputs"] == mine["cells"][-1]["outputs"]
-    assert theirs["metadata"]["recipes"]["fingerprint"] == mine["metadata"]["recipes"]["fingerprint"]
-    assert recipes_command("run", "fine", "--engine", "ray", "--seed", "4", "--out", there).exit_code == 0
+    assert (
+        theirs["metadata"]["recipes"]["fingerprint"] == mine["metadata"]["recipes"]["fingerprint"]
+    )
+    assert (
+        recipes_command("run", "fine", "--engine", "ray", "--seed", "4", "--out", there).exit_code
+        == 0
+    )
     assert statuses(there) == {"fine": "unchanged"}
 
 
@@ -81,7 +96,10 @@ def test_a_stop_kills_the_kernels_of_the_cluster(make_book: Make, tmp_path: Path
     while not ((executed / "quick.ipynb").exists() and beacon.exists() and beacon.read_text()):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
-    family = [psutil.Process(int(beacon.read_text())), *psutil.Process(process.pid).children(recursive=True)]
+    family = [
+        psutil.Process(int(beacon.read_text())),
+        *psutil.Process(process.pid).children(recursive=True),
+    ]
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(60) == 130
     assert list(scratch.glob("recipes-*")) == []
@@ -103,7 +121,9 @@ def test_a_task_that_is_cancelled_at_its_very_start_leaves_nothing(
 
     monkeypatch.setattr(subprocess, "Popen", interrupted)
     before = psutil.Process().children(recursive=True)
-    success, _, _, seconds = cluster._execute(v4.writes(recipe("import time\ntime.sleep(60)")), {}, 1)
+    success, _, _, seconds = cluster._execute(
+        v4.writes(recipe("import time\ntime.sleep(60)")), {}, 1
+    )
     assert (success, seconds < 5) == (False, True)
     assert psutil.Process().children(recursive=True) == before
     assert names(tmp_path) == []
@@ -113,12 +133,17 @@ def test_a_lost_task_says_what_happened_on_the_worker() -> None:
     ray = pytest.importorskip("ray")
     full = OSError(28, "No space left on device")
     raised = ray.exceptions.RayTaskError("work", f"Traceback\n  File\nOSError: {full}", full)
-    for error, said in ((raised, f"OSError: {full}"), (ray.exceptions.WorkerCrashedError(), "The worker died")):
+    for error, said in (
+        (raised, f"OSError: {full}"),
+        (ray.exceptions.WorkerCrashedError(), "The worker died"),
+    ):
 
         def get(task: None, error: Exception = error) -> None:
             raise error
 
-        fake: Any = SimpleNamespace(wait=lambda tasks, timeout: (tasks, []), get=get, exceptions=ray.exceptions)
+        fake: Any = SimpleNamespace(
+            wait=lambda tasks, timeout: (tasks, []), get=get, exceptions=ray.exceptions
+        )
         execution = cluster.ClusterExecution(fake, None)
         assert execution.poll() is False
         assert execution.error().startswith(f"Ray lost the task: {said}")
@@ -132,7 +157,9 @@ def test_a_lost_task_says_what_happened_on_the_worker() -> None:
         (["--address", "127.0.0.1:6379"], "--address names a Ray cluster; add --engine ray"),
     ],
 )
-def test_a_bad_engine_is_refused(words: list[str], message: str, make_book: Make, recipes_command: Invoke) -> None:
+def test_a_bad_engine_is_refused(
+    words: list[str], message: str, make_book: Make, recipes_command: Invoke
+) -> None:
     make_book(fine=recipe("print(1)"))
     result = recipes_command("run", *words)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
@@ -141,7 +168,9 @@ def test_a_bad_engine_is_refused(words: list[str], message: str, make_book: Make
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("as_option", [True, False])
-@pytest.mark.parametrize(("listens", "reason"), [(False, "Connection refused"), (True, "no reply in 2 s")])
+@pytest.mark.parametrize(
+    ("listens", "reason"), [(False, "Connection refused"), (True, "no reply in 2 s")]
+)
 def test_an_address_without_a_cluster_is_refused_in_time(
     as_option: bool,
     listens: bool,

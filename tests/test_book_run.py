@@ -47,8 +47,12 @@ def names(folder: Path) -> list[str]:
 def test_recipes_run_at_once_with_the_given_threads_and_parameters(
     make_book: Make, recipes_command: Invoke, tmp_path: Path
 ) -> None:
-    meet = [f'folder, me, other = "{tmp_path}", "{me}", "{other}"\n{MEET}' for me, other in ("ab", "ba")]
-    show = 'import os\nprint(seed, rate, os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"])'
+    meet = [
+        f'folder, me, other = "{tmp_path}", "{me}", "{other}"\n{MEET}' for me, other in ("ab", "ba")
+    ]
+    show = (
+        'import os\nprint(seed, rate, os.environ["OMP_NUM_THREADS"], os.environ["MKL_NUM_THREADS"])'
+    )
     root = make_book(first=recipe(meet[0], show), second=recipe(meet[1]))
     # Each waits for the other: one after the other they would never end.
     result = recipes_command("run", "-p", "rate", "2", "--seed", "7", "--jobs", "2")
@@ -72,7 +76,9 @@ def run_cores() -> int:
     return int(cpu_count())
 
 
-def test_the_longest_runs_first_and_the_unknown_before_it(make_book: Make, recipes_command: Invoke) -> None:
+def test_the_longest_runs_first_and_the_unknown_before_it(
+    make_book: Make, recipes_command: Invoke
+) -> None:
     notebooks = {name: recipe(f'print("{name}")') for name in ("quick", "slow", "unknown")}
     for name, seconds in (("quick", 1), ("slow", 50)):
         notebooks[name].metadata["recipes"] = {"seconds": seconds}
@@ -106,7 +112,9 @@ def test_the_unchanged_is_left_alone_until_anything_it_depends_on_changes(
     assert status("--seed", "1") == "passed"
 
 
-def test_a_failing_recipe_is_reported_and_the_others_finish(make_book: Make, recipes_command: Invoke) -> None:
+def test_a_failing_recipe_is_reported_and_the_others_finish(
+    make_book: Make, recipes_command: Invoke
+) -> None:
     root = make_book(bad=recipe('raise ValueError("too [bold]bad")'), fine=recipe("print(1)"))
     executed = root / "_build" / "executed"
     result = recipes_command("run")
@@ -134,7 +142,10 @@ def test_a_failing_recipe_is_reported_and_the_others_finish(make_book: Make, rec
         (["run", "--scale", "quik"], "scale 'quik' is unknown; did you mean 'quick'?"),
         (["run", "--device", "tpu9"], "device 'tpu9' is not"),
         (["run", "-p", "dataset", "no/such/folder"], "data folder no/such/folder does not exist"),
-        (["run", "-p", "dataset", "digitz"], "data set 'digitz' is unknown; did you mean 'digits'?"),
+        (
+            ["run", "-p", "dataset", "digitz"],
+            "data set 'digitz' is unknown; did you mean 'digits'?",
+        ),
         (["run", "--out", "chapters", "--seed", "1"], "must not replace a chapter; drop seed"),
         (["run", "--out", "intro.md/x"], "cannot write *intro.md/x (Not a directory)"),
         (["check", "god"], "recipe 'god' is not in"),
@@ -154,8 +165,12 @@ def test_bad_input_gets_one_line_and_leaves_nothing(
     assert names(root) == before
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"nbformat": 3, "worksheets": [], "cells": []}', NO_METADATA])
-def test_a_notebook_that_is_none_is_named(make_book: Make, recipes_command: Invoke, text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"nbformat": 3, "worksheets": [], "cells": []}', NO_METADATA]
+)
+def test_a_notebook_that_is_none_is_named(
+    make_book: Make, recipes_command: Invoke, text: str
+) -> None:
     root = make_book(good=good_recipe())
     (root / "chapters" / "good.ipynb").write_text(text)
     result = recipes_command("run")
@@ -190,7 +205,9 @@ def test_a_folder_of_ones_own_is_found_from_the_kernel_and_its_change_seen(
     assert statuses(executed) == {"own": "passed"}
 
 
-def test_with_strict_a_verdict_that_differs_is_an_error(make_book: Make, recipes_command: Invoke) -> None:
+def test_with_strict_a_verdict_that_differs_is_an_error(
+    make_book: Make, recipes_command: Invoke
+) -> None:
     notebook = good_recipe()
     next(
         cell for cell in notebook.cells if "claim(" in cell.source and "class" not in cell.source
@@ -213,15 +230,23 @@ def test_in_place_a_chapter_is_refreshed_cleanly(make_book: Make, recipes_comman
     assert "papermill" not in text
     notebook = json.loads(text)
     assert set(notebook["metadata"]) == {"kernelspec", "language_info", "recipes"}
-    assert [cell["metadata"] for cell in notebook["cells"][:3]] == [{}, {"tags": ["parameters"]}, {"tags": ["setup"]}]
+    assert [cell["metadata"] for cell in notebook["cells"][:3]] == [
+        {},
+        {"tags": ["parameters"]},
+        {"tags": ["setup"]},
+    ]
     assert recipes_command("run", "--out", "chapters").exit_code == 0
     assert chapter.read_text() == text
 
 
-def test_a_chapter_that_is_edited_while_it_runs_keeps_the_edit(make_book: Make, recipes_command: Invoke) -> None:
+def test_a_chapter_that_is_edited_while_it_runs_keeps_the_edit(
+    make_book: Make, recipes_command: Invoke
+) -> None:
     root = make_book(good=recipe("pass"))
     chapter = root / "chapters" / "good.ipynb"
-    edit = f'from pathlib import Path\nwith Path("{chapter}").open("a") as file:\n    file.write(" ")'
+    edit = (
+        f'from pathlib import Path\nwith Path("{chapter}").open("a") as file:\n    file.write(" ")'
+    )
     notebook = json.loads(chapter.read_text())
     notebook["cells"][-1]["source"] = edit
     chapter.write_text(json.dumps(notebook))
@@ -258,7 +283,14 @@ def test_a_stop_kills_kernels_and_leaves_finished_outputs_whole(
     sleep = f'import os, time\nfrom pathlib import Path\nPath("{beacon}").write_text(str(os.getpid()))\ntime.sleep(600)'
     root = make_book(quick=recipe("print(1)"), sleepy=recipe(sleep))
     executed = root / "_build" / "executed"
-    command = [sys.executable, "-c", "from recipes_lib.book.cli import app; app()", "run", "--jobs", "2"]
+    command = [
+        sys.executable,
+        "-c",
+        "from recipes_lib.book.cli import app; app()",
+        "run",
+        "--jobs",
+        "2",
+    ]
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     environment = os.environ | {"TMPDIR": str(scratch)}
@@ -271,15 +303,27 @@ def test_a_stop_kills_kernels_and_leaves_finished_outputs_whole(
     process.send_signal(number)
     assert process.wait(20) == 130
     assert list(scratch.glob("recipes-*")) == []
-    assert [member for member in family if member.is_running() and member.status() != psutil.STATUS_ZOMBIE] == []
+    assert [
+        member
+        for member in family
+        if member.is_running() and member.status() != psutil.STATUS_ZOMBIE
+    ] == []
     assert statuses(executed) == {"quick": "passed", "sleepy": "interrupted"}
     assert names(executed) == ["quick.ipynb", "report.json"]
-    assert json.loads((executed / "quick.ipynb").read_text())["cells"][-1]["outputs"][0]["text"] == ["1\n"]
+    assert json.loads((executed / "quick.ipynb").read_text())["cells"][-1]["outputs"][0][
+        "text"
+    ] == ["1\n"]
 
 
 def test_two_runs_at_once_do_not_harm_each_other(make_book: Make) -> None:
     root = make_book(one=recipe("print(1)"))
-    command = [sys.executable, "-c", "from recipes_lib.book.cli import app; app()", "run", "--force"]
+    command = [
+        sys.executable,
+        "-c",
+        "from recipes_lib.book.cli import app; app()",
+        "run",
+        "--force",
+    ]
     both = [subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) for _ in range(2)]
     assert [process.wait(60) for process in both] == [0, 0]
     assert names(root / "_build" / "executed") == ["one.ipynb", "report.json"]
@@ -300,7 +344,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_full_disk_is_named_before_anything_runs(make_book: Make, recipes_command: Invoke, small_disk: Path) -> None:
+def test_a_full_disk_is_named_before_anything_runs(
+    make_book: Make, recipes_command: Invoke, small_disk: Path
+) -> None:
     make_book(one=recipe("print(1)"))
     (small_disk / "filler").write_bytes(bytes(2**20 * 3 // 2))
     result = recipes_command("run", "--out", small_disk)
@@ -319,7 +365,9 @@ def test_a_disk_that_fills_up_meanwhile_holds_nothing_half_written(
     assert names(small_disk) == []
 
 
-def test_a_write_that_fails_keeps_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_fails_keeps_the_file_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "file"
     write_whole(path, "before")
 
@@ -351,7 +399,9 @@ def test_a_kernel_that_loses_its_port_at_the_start_is_started_again(
     assert recipes_command("run").exit_code == 0
 
 
-def test_nothing_heavy_is_imported_where_nothing_runs(make_book: Make, recipes_command: Invoke) -> None:
+def test_nothing_heavy_is_imported_where_nothing_runs(
+    make_book: Make, recipes_command: Invoke
+) -> None:
     make_book(one=recipe("print(1)"))
     assert recipes_command("run").exit_code == 0
     program = """
@@ -363,7 +413,9 @@ except SystemExit as end:
     assert end.code == 0
 print([name for name in ("torch", "papermill", "pandas", "sphinx", "joblib", "numpy") if name in sys.modules])
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
     assert "unchanged" in said
     assert said.endswith("[]\n")
 

@@ -1,4 +1,6 @@
-"""The built book in a real browser: Chromium, where it is installed; `RECIPES_REQUIRE_BROWSER=1` refuses to skip."""
+"""The built book in a real browser: Chromium, where it is installed; `RECIPES_REQUIRE_BROWSER=1`
+refuses to skip.
+"""
 
 import io
 import os
@@ -26,7 +28,8 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 pytestmark = pytest.mark.skipif(
-    not CHROMIUM and os.environ.get("RECIPES_REQUIRE_BROWSER") != "1", reason="Chromium is not installed"
+    not CHROMIUM and os.environ.get("RECIPES_REQUIRE_BROWSER") != "1",
+    reason="Chromium is not installed",
 )
 
 
@@ -38,7 +41,13 @@ class Silent(SimpleHTTPRequestHandler):
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book, built from the outputs that the chapters hold."""
     root = tmp_path_factory.mktemp("book")
-    for name in ("_config.yml", "_toc.yml", "claims.toml", "references.bib", *(f"{page}.md" for page in BOOK.pages)):
+    for name in (
+        "_config.yml",
+        "_toc.yml",
+        "claims.toml",
+        "references.bib",
+        *(f"{page}.md" for page in BOOK.pages),
+    ):
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, root)
     for name in ("_static", "chapters", "benchmarks/results"):
@@ -69,7 +78,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(params=["light", "dark"])
 def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    context = browser.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    context = browser.new_context(
+        color_scheme=request.param, viewport={"width": 1280, "height": 900}
+    )
     yield context.new_page()
     context.close()
 
@@ -82,22 +93,39 @@ def light(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("name", BOOK.pages)
-def test_a_page_loads_whole_from_its_own_origin_and_can_be_read_by_all(page: Page, address: str, name: str) -> None:
+def test_a_page_loads_whole_from_its_own_origin_and_can_be_read_by_all(
+    page: Page, address: str, name: str
+) -> None:
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: wrong.append(message.text) if message.type == "error" else None
+    )
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
-        "request", lambda request: None if request.url.startswith((address, "data:")) else wrong.append(request.url)
+        "request",
+        lambda request: (
+            None if request.url.startswith((address, "data:")) else wrong.append(request.url)
+        ),
     )
-    page.on("response", lambda response: None if response.ok else wrong.append(f"{response.status} {response.url}"))
+    page.on(
+        "response",
+        lambda response: None if response.ok else wrong.append(f"{response.status} {response.url}"),
+    )
     page.goto(f"{address}{name}.html")
     page.wait_for_load_state("networkidle")
     assert not wrong
-    assert page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
+    assert (
+        page.evaluate(
+            "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        )
+        == []
+    )
     assert page.evaluate("[...document.images].filter(i => !i.alt.trim()).map(i => i.src)") == []
     found = Axe().run(page).response["violations"]
     serious = [rule for rule in found if rule["impact"] in ("serious", "critical")]
-    assert not serious, [(rule["id"], [node["html"][:150] for node in rule["nodes"][:3]]) for rule in serious]
+    assert not serious, [
+        (rule["id"], [node["html"][:150] for node in rule["nodes"][:3]]) for rule in serious
+    ]
     page.set_viewport_size({"width": 390, "height": 844})  # a phone
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
@@ -110,7 +138,9 @@ def test_no_link_within_the_book_is_dead(html: Path, name: str) -> None:
         if not link.scheme:
             there = (here.parent / unquote(link.path)).resolve() if link.path else here
             assert there.is_file(), anchor
-            assert not link.fragment or f'id="{unquote(link.fragment)}"' in there.read_text(), anchor
+            assert not link.fragment or f'id="{unquote(link.fragment)}"' in there.read_text(), (
+                anchor
+            )
 
 
 @pytest.mark.parametrize("name", [recipe.name for recipe in BOOK.recipes])
@@ -118,8 +148,12 @@ def test_search_finds_a_recipe_by_its_name(light: Page, address: str, name: str)
     light.goto(f"{address}search.html?q={name.replace('_', '+')}")
     results = light.locator("#search-results a")
     results.first.wait_for()
-    light.wait_for_function("document.querySelector('#search-results p.search-summary')?.textContent.includes('found')")
-    assert any(f"chapters/{name}.html" in (link.get_attribute("href") or "") for link in results.all())
+    light.wait_for_function(
+        "document.querySelector('#search-results p.search-summary')?.textContent.includes('found')"
+    )
+    assert any(
+        f"chapters/{name}.html" in (link.get_attribute("href") or "") for link in results.all()
+    )
 
 
 def test_figures_bring_their_own_ground_to_a_dark_page(html: Path) -> None:
@@ -138,7 +172,10 @@ def test_the_ledger_sorts_and_filters(light: Page, address: str) -> None:
     for order, reverse in (("ascending", False), ("descending", True)):
         pairs.get_by_role("button").press("Enter")
         assert pairs.get_attribute("aria-sort") == order
-        values = [int(text) for text in light.locator("table.ledger tbody td:nth-child(4)").all_inner_texts()]
+        values = [
+            int(text)
+            for text in light.locator("table.ledger tbody td:nth-child(4)").all_inner_texts()
+        ]
         assert values == sorted(values, reverse=reverse)
     light.get_by_label("Show claims with this verdict").select_option("contradicted")
     shown = light.locator("table.ledger tbody tr:visible")
@@ -152,7 +189,9 @@ def test_the_ledger_sorts_and_filters(light: Page, address: str) -> None:
 
 def test_the_book_reads_from_a_stick(light: Page, html: Path) -> None:
     wrong: list[str] = []
-    light.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    light.on(
+        "console", lambda message: wrong.append(message.text) if message.type == "error" else None
+    )
     light.goto(f"{html.as_uri()}/ledger.html")
     light.get_by_label("Show claims with this verdict").select_option("supported")
     light.goto(f"{html.as_uri()}/index.html")
@@ -162,7 +201,9 @@ def test_the_book_reads_from_a_stick(light: Page, html: Path) -> None:
     assert not wrong
 
 
-def test_code_can_be_copied_and_a_notebook_taken_home(light: Page, address: str, html: Path) -> None:
+def test_code_can_be_copied_and_a_notebook_taken_home(
+    light: Page, address: str, html: Path
+) -> None:
     light.goto(f"{address}chapters/{BOOK.recipes[0].name}.html")
     assert light.locator("button.copybtn").count() > 3
     source = light.locator("a.btn-download-source-button").first.get_attribute("href")

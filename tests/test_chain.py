@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recipes_lib.chain import Chain, chain_of
-from recipes_lib.models import mlp
+from recipes_lib.nets.models import mlp
+from recipes_lib.sweep.mlp import Chain, chain_of
 
 NUM_NETS, NUM_IMAGES = 3, 5
 shared = nn.ReLU()
@@ -15,9 +15,15 @@ CHAINS: dict[str, Callable[[], nn.Sequential]] = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 4)),
     "tanh": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 4)),
     "sigmoid": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Sigmoid(), nn.Linear(5, 4)),
-    "without a bias": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 4)),
-    "two in a row": lambda: nn.Sequential(nn.Flatten(), nn.Linear(6, 5), nn.Linear(5, 4), nn.ReLU()),
-    "nested": lambda: nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(6, 5), nn.ReLU()), nn.Linear(5, 4)),
+    "without a bias": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 4)
+    ),
+    "two in a row": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(6, 5), nn.Linear(5, 4), nn.ReLU()
+    ),
+    "nested": lambda: nn.Sequential(
+        nn.Flatten(), nn.Sequential(nn.Linear(6, 5), nn.ReLU()), nn.Linear(5, 4)
+    ),
     "one activation twice": lambda: nn.Sequential(
         nn.Flatten(), nn.Linear(6, 5), shared, nn.Linear(5, 5), shared, nn.Linear(5, 4)
     ),
@@ -61,10 +67,16 @@ def chain(net: nn.Module) -> Chain:
 
 
 @pytest.mark.parametrize("name", CHAINS)
-@pytest.mark.parametrize("smoothing", [0.0, 0.2, torch.tensor([[0.0], [0.1], [0.3]], dtype=torch.float64)])
-def test_outputs_losses_and_gradients_are_those_of_autograd(name: str, smoothing: float | torch.Tensor) -> None:
+@pytest.mark.parametrize(
+    "smoothing", [0.0, 0.2, torch.tensor([[0.0], [0.1], [0.3]], dtype=torch.float64)]
+)
+def test_outputs_losses_and_gradients_are_those_of_autograd(
+    name: str, smoothing: float | torch.Tensor
+) -> None:
     nets = [CHAINS[name]().double() for _ in range(NUM_NETS)]
-    weights = {key: torch.stack([net.state_dict()[key] for net in nets]) for key in nets[0].state_dict()}
+    weights = {
+        key: torch.stack([net.state_dict()[key] for net in nets]) for key in nets[0].state_dict()
+    }
     x = torch.randn(NUM_NETS, NUM_IMAGES, 1, 2, 3, dtype=torch.float64)
     y = torch.randint(0, 4, (NUM_NETS, NUM_IMAGES))
     outputs = chain(nets[0]).outputs(weights, x)

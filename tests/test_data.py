@@ -5,12 +5,17 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes_lib.data import Splits, batches, load
-from recipes_lib.folders import decode
+from recipes_lib.data.folders import decode
+from recipes_lib.data.sets import load
+from recipes_lib.data.splits import Splits, batches
 
 
-@pytest.mark.parametrize(("name", "shape", "total"), [("digits", (1, 8, 8), 1797), ("mnist5k", (1, 28, 28), 5000)])
-def test_embedded_sets_are_split_60_20_20_and_stratified(name: str, shape: tuple[int, ...], total: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "shape", "total"), [("digits", (1, 8, 8), 1797), ("mnist5k", (1, 28, 28), 5000)]
+)
+def test_embedded_sets_are_split_60_20_20_and_stratified(
+    name: str, shape: tuple[int, ...], total: int
+) -> None:
     splits = load(name)
     assert splits.shape == shape
     assert len(splits.classes) == 10
@@ -69,7 +74,8 @@ def test_texture_patches_never_share_a_pixel_between_parts() -> None:
     assert (len(first.train), len(first.valid), len(first.test)) == (1900, 650, 650)
     assert not torch.equal(first.train.x, again.train.x)
     assert load("textures", image_size=8).shape == (1, 8, 8)
-    # Of a block 96 pixels wide, patch 0 and patch 2 of its first row are neighbours: a part holds both or neither.
+    # Of a block 96 pixels wide, patch 0 and patch 2 of its first row are neighbours: a part holds
+    # both or neither.
     blocks = [part.x.view(-1, 25, 1, 32, 32) for part in (first.train, first.valid, first.test)]
     assert all(torch.equal(part[:, 0, :, :, 16:], part[:, 1, :, :, :16]) for part in blocks)
 
@@ -87,10 +93,14 @@ def test_an_unknown_name_meets_the_nearest() -> None:
         load("zzz")
 
 
-def test_torchvision_s_sets_keep_their_own_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchvision_s_sets_keep_their_own_test_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Small:
         def __init__(self, root: str, train: bool, download: bool) -> None:
-            self.data = torch.full((100 if train else 30, 28, 28), 255 if train else 0, dtype=torch.uint8)
+            self.data = torch.full(
+                (100 if train else 30, 28, 28), 255 if train else 0, dtype=torch.uint8
+            )
             self.targets = torch.arange(len(self.data)) % 10
             self.classes = list("abcdefghij")
 
@@ -101,7 +111,9 @@ def test_torchvision_s_sets_keep_their_own_test_part(tmp_path: Path, monkeypatch
     assert splits.test.x.max() == 0
 
 
-def test_flowers_are_decoded_and_pool_train_and_val(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flowers_are_decoded_and_pool_train_and_val(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Few:
         classes = ("rose", "lotus")
 
@@ -122,11 +134,15 @@ def test_flowers_are_decoded_and_pool_train_and_val(tmp_path: Path, monkeypatch:
     assert splits.train.x.min() == 1
     assert splits.test.x.max() == 0
     (tmp_path / "val3.jpg").write_bytes(b"cut")
-    with pytest.raises(ValueError, match=r"val3\.jpg is no readable picture; download the data set again"):
+    with pytest.raises(
+        ValueError, match=r"val3\.jpg is no readable picture; download the data set again"
+    ):
         decode([tmp_path / "val3.jpg"], 16)
 
 
-def test_a_set_that_cannot_be_downloaded_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_that_cannot_be_downloaded_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**_: object) -> None:
         raise OSError("no network")
 
@@ -139,13 +155,20 @@ def test_a_set_that_cannot_be_downloaded_says_what_to_set(tmp_path: Path, monkey
         load("mnist")
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive at all", b"\0\0\x08\x03" + bytes([0, 0, 0, 9]) * 3 + b"cut"])
-def test_a_broken_archive_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive at all", b"\0\0\x08\x03" + bytes([0, 0, 0, 9]) * 3 + b"cut"]
+)
+def test_a_broken_archive_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
     raw = tmp_path / "FashionMNIST" / "raw"
     raw.mkdir(parents=True)
     for part in ("train", "t10k"):
         for kind in ("images-idx3", "labels-idx1"):
             (raw / f"{part}-{kind}-ubyte").write_bytes(content)
     monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
-    with pytest.raises(ValueError, match=r"fashion_mnist could be neither read from .*; remove what is broken there"):
+    with pytest.raises(
+        ValueError,
+        match=r"fashion_mnist could be neither read from .*; remove what is broken there",
+    ):
         load("fashion_mnist")

@@ -13,9 +13,19 @@ import psutil
 import pytest
 from conftest import Invoke, recipe
 
-from recipes_lib.deploy import ask, free_ports, load_test, program_path, serving, torchserve_lacks
+from recipes_lib.deploy.serve import (
+    ask,
+    free_ports,
+    load_test,
+    program_path,
+    serving,
+    torchserve_lacks,
+)
 
-pytestmark = [pytest.mark.timeout(60), pytest.mark.skipif(os.name == "nt", reason="serving needs process groups")]
+pytestmark = [
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(os.name == "nt", reason="serving needs process groups"),
+]
 
 # Echoes what it is sent; starts a child in its process group, as servers with workers do.
 ECHO = """\
@@ -84,7 +94,9 @@ def test_ports_are_free_and_differ() -> None:
     assert all(closed(port) for port in ports)
 
 
-def test_a_server_answers_and_is_gone_after_the_block(echo: tuple[list[str], int], tmp_path: Path) -> None:
+def test_a_server_answers_and_is_gone_after_the_block(
+    echo: tuple[list[str], int], tmp_path: Path
+) -> None:
     command, port = echo
     with serving(command, port, tmp_path) as pid:
         assert ask(port, "/") == (200, str(tmp_path))  # its temporary files lie in the folder
@@ -94,7 +106,11 @@ def test_a_server_answers_and_is_gone_after_the_block(echo: tuple[list[str], int
         child = int((tmp_path / "child").read_text())
         assert running(pid)
         assert running(child)
-        listens = [c.laddr.ip for c in psutil.Process(pid).net_connections() if c.status == psutil.CONN_LISTEN]
+        listens = [
+            c.laddr.ip
+            for c in psutil.Process(pid).net_connections()
+            if c.status == psutil.CONN_LISTEN
+        ]
         assert listens == ["127.0.0.1"]
     assert gone(pid, child)
     assert closed(port)
@@ -110,25 +126,31 @@ def test_a_server_is_gone_after_an_error(echo: tuple[list[str], int], tmp_path: 
     assert closed(port)
 
 
-def test_a_server_that_was_killed_leaves_no_child(echo: tuple[list[str], int], tmp_path: Path) -> None:
+def test_a_server_that_was_killed_leaves_no_child(
+    echo: tuple[list[str], int], tmp_path: Path
+) -> None:
     command, port = echo
     with serving(command, port, tmp_path) as pid:
         os.kill(pid, signal.SIGKILL)
     assert gone(pid, int((tmp_path / "child").read_text()))
 
 
-def test_a_server_is_gone_when_its_owner_is_killed(echo: tuple[list[str], int], tmp_path: Path) -> None:
+def test_a_server_is_gone_when_its_owner_is_killed(
+    echo: tuple[list[str], int], tmp_path: Path
+) -> None:
     command, port = echo
     owner = f"""
 import time
 from pathlib import Path
-from recipes_lib.deploy import serving
+from recipes_lib.deploy.serve import serving
 
 with serving({command!r}, {port}, Path({str(tmp_path)!r})) as pid:
     print(pid, flush=True)
     time.sleep(600)
 """
-    with subprocess.Popen([sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", owner], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         pid = int(process.stdout.readline())
         process.kill()
@@ -149,7 +171,9 @@ def test_a_taken_port_is_refused(echo: tuple[list[str], int], tmp_path: Path) ->
 def test_a_server_that_ends_says_why(tmp_path: Path) -> None:
     with (
         pytest.raises(RuntimeError, match="code 3") as caught,
-        serving([sys.executable, "-c", "print('no such model'); exit(3)"], free_ports()[0], tmp_path),
+        serving(
+            [sys.executable, "-c", "print('no such model'); exit(3)"], free_ports()[0], tmp_path
+        ),
     ):
         pass
     assert "no such model" in caught.value.__notes__[0]
@@ -166,7 +190,9 @@ def test_a_server_that_never_answers_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("requests", "clients"), [(1, 1), (7, 3), (2, 8)])
-def test_a_load_comes_back_in_order(echo: tuple[list[str], int], tmp_path: Path, requests: int, clients: int) -> None:
+def test_a_load_comes_back_in_order(
+    echo: tuple[list[str], int], tmp_path: Path, requests: int, clients: int
+) -> None:
     command, port = echo
     bodies = [f"[{index}]".encode() for index in range(requests)]
     with serving(command, port, tmp_path):
@@ -179,11 +205,16 @@ def test_a_load_comes_back_in_order(echo: tuple[list[str], int], tmp_path: Path,
 
 def test_a_load_tells_of_a_refusal(echo: tuple[list[str], int], tmp_path: Path) -> None:
     command, port = echo
-    with serving(command, port, tmp_path), pytest.raises(RuntimeError, match="/ answered 413: Because"):
+    with (
+        serving(command, port, tmp_path),
+        pytest.raises(RuntimeError, match="/ answered 413: Because"),
+    ):
         load_test(port, "/", [b"[1]", b""], clients=2)
 
 
-@pytest.mark.parametrize(("end", "said"), [("1 / 0", "division by zero"), ("os.kill(os.getpid(), 9)", "died")])
+@pytest.mark.parametrize(
+    ("end", "said"), [("1 / 0", "division by zero"), ("os.kill(os.getpid(), 9)", "died")]
+)
 def test_a_recipe_that_breaks_off_leaves_no_server(
     echo: tuple[list[str], int],
     tmp_path: Path,
@@ -197,7 +228,7 @@ def test_a_recipe_that_breaks_off_leaves_no_server(
         one=recipe(f"""
 import os
 from pathlib import Path
-from recipes_lib.deploy import serving
+from recipes_lib.deploy.serve import serving
 
 with serving({command!r}, {port}, Path({str(tmp_path)!r})) as pid:
     Path({str(tmp_path)!r}, "server").write_text(str(pid))
@@ -220,7 +251,11 @@ def has_java(folder: Path, version: str) -> None:
 
 @pytest.mark.parametrize(
     ("version", "lacks"),
-    [("", "Java is not installed"), ("1.8.0_412", "Java is older than 17"), ("11", "Java is older than 17")],
+    [
+        ("", "Java is not installed"),
+        ("1.8.0_412", "Java is older than 17"),
+        ("11", "Java is older than 17"),
+    ],
 )
 def test_what_torchserve_lacks_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, lacks: str
@@ -232,7 +267,9 @@ def test_what_torchserve_lacks_is_said(
     assert torchserve_lacks() == lacks
 
 
-def test_torchserve_takes_the_java_of_its_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torchserve_takes_the_java_of_its_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     has_java(tmp_path / "bin", "21.0.2")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     assert torchserve_lacks() == ""

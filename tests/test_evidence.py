@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from recipes_lib.evidence import Study, compare
+from recipes_lib.evidence.study import Study, compare
 
 
 @pytest.fixture
@@ -16,13 +16,20 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def keep(bundle: dict[str, str], *, raw: bool, metadata: dict[str, Any]) -> None:
         cards.append({**bundle, **metadata})
 
-    monkeypatch.setattr("recipes_lib.evidence.display", keep)
+    monkeypatch.setattr("recipes_lib.evidence.study.display", keep)
     return cards
 
 
 def study(**changes: Any) -> Study:
     return Study(
-        **{"device": "cpu", "scale": "quick", "seed": 0, "dataset": "digits", "book_dataset": "digits"} | changes
+        **{
+            "device": "cpu",
+            "scale": "quick",
+            "seed": 0,
+            "dataset": "digits",
+            "book_dataset": "digits",
+        }
+        | changes
     )
 
 
@@ -60,11 +67,16 @@ def test_shares_keep_doubt_even_where_all_replicates_agree() -> None:
 
 
 def test_the_interval_of_shares_is_bonett_and_prices() -> None:
-    first, second = np.array([1] * 9 + [0] * 11), np.array([1] * 2 + [0] * 3 + [0] * 4 + [1] * 1 + [0] * 10)
+    first, second = (
+        np.array([1] * 9 + [0] * 11),
+        np.array([1] * 2 + [0] * 3 + [0] * 4 + [1] * 1 + [0] * 10),
+    )
     gained, lost = int((first > second).sum()), int((first < second).sum())
     p, q = (gained + 1) / 22, (lost + 1) / 22
     reach = 1.959964 * np.sqrt((p + q - (p - q) ** 2) / 22)
-    assert compare(first, second).interval == pytest.approx((p - q - reach, p - q + reach), abs=1e-6)
+    assert compare(first, second).interval == pytest.approx(
+        (p - q - reach, p - q + reach), abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +94,9 @@ def test_the_interval_of_shares_is_bonett_and_prices() -> None:
         (0.20, "lower", -0.15, "contradicted"),
     ],
 )
-def test_the_verdict_is_the_side_of_the_margin(treatment: float, better: Any, margin: float, verdict: str) -> None:
+def test_the_verdict_is_the_side_of_the_margin(
+    treatment: float, better: Any, margin: float, verdict: str
+) -> None:
     noise = np.array([-0.01, 0.01] * 4)
     assert compare(treatment + noise, np.zeros(8)).verdict(better, margin) == verdict
 
@@ -97,7 +111,9 @@ def test_the_verdict_is_the_side_of_the_margin(treatment: float, better: Any, ma
         (1.04, "higher", 0.05, "contradicted"),
     ],
 )
-def test_the_margin_of_a_ratio_is_a_fraction(treatment: float, better: Any, margin: float, verdict: str) -> None:
+def test_the_margin_of_a_ratio_is_a_fraction(
+    treatment: float, better: Any, margin: float, verdict: str
+) -> None:
     noise = np.array([0.999, 1.001] * 4)
     assert compare(treatment * noise, np.ones(8), ratio=True).verdict(better, margin) == verdict
 
@@ -113,8 +129,18 @@ def test_values_that_cannot_be_paired_are_refused() -> None:
         compare([1.0, 0.0], [1.0, 2.0], ratio=True)
 
 
-def test_the_card_shows_the_numbers_marked_as_measured_and_the_text_none(shown: list[dict[str, Any]]) -> None:
-    study().claim("a-b", "A <beats> B.", [3, 4, 5.5], [1, 2, 3], source="S1 S2", case="twice", expect="supported")
+def test_the_card_shows_the_numbers_marked_as_measured_and_the_text_none(
+    shown: list[dict[str, Any]],
+) -> None:
+    study().claim(
+        "a-b",
+        "A <beats> B.",
+        [3, 4, 5.5],
+        [1, 2, 3],
+        source="S1 S2",
+        case="twice",
+        expect="supported",
+    )
     (card,) = shown
     assert card["text/plain"] == "a-b (twice): A <beats> B. SUPPORTED"
     assert "A &lt;beats&gt; B." in card["text/html"]
@@ -126,13 +152,20 @@ def test_the_card_shows_the_numbers_marked_as_measured_and_the_text_none(shown: 
         "S1 S2",
         "supported",
     )
-    assert (record["n"], record["seed"], record["device"], record["scale"]) == (3, 0, "cpu", "quick")
+    assert (record["n"], record["seed"], record["device"], record["scale"]) == (
+        3,
+        0,
+        "cpu",
+        "quick",
+    )
     assert record["interval"][0] < record["effect"] < record["interval"][1]
     assert "torch" in record["versions"]
     assert not record["differs"]
 
 
-def test_another_verdict_than_the_book_s_raises_after_the_card_is_shown(shown: list[dict[str, Any]]) -> None:
+def test_another_verdict_than_the_book_s_raises_after_the_card_is_shown(
+    shown: list[dict[str, Any]],
+) -> None:
     with pytest.raises(AssertionError, match="a is supported; the book says contradicted"):
         study().claim("a", "A.", [3, 4, 5.5], [1, 2, 3], source="+", expect="contradicted")
     assert shown[0]["claim"]["differs"]
@@ -142,7 +175,7 @@ def test_another_verdict_than_the_book_s_raises_after_the_card_is_shown(shown: l
 def test_elsewhere_another_verdict_is_a_finding(
     changes: dict[str, str], shown: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("recipes_lib.evidence.resolve_device", torch.device)
+    monkeypatch.setattr("recipes_lib.evidence.study.resolve_device", torch.device)
     study(**changes).claim("a", "A.", [3, 4, 5.5], [1, 2, 3], source="+", expect="contradicted")
     (card,) = shown
     assert card["claim"]["differs"]
@@ -150,21 +183,34 @@ def test_elsewhere_another_verdict_is_a_finding(
     assert "Differs from the book’s: contradicted." in card["text/html"]
 
 
-def test_what_a_machine_lacks_stands_on_the_card_instead_of_an_error(shown: list[dict[str, Any]]) -> None:
+def test_what_a_machine_lacks_stands_on_the_card_instead_of_an_error(
+    shown: list[dict[str, Any]],
+) -> None:
     how: dict[str, Any] = {"source": "+", "lacks": "the processor has no wings"}
     study().claim("a", "A.", [3, 4, 5.5], [1, 2, 3], expect="contradicted", **how)
     study().claim("b", "B.", [3, 4, 5.5], [1, 2, 3], expect="supported", **how)
     assert [card["claim"]["binding"] for card in shown] == [False, False]
-    assert "Differs from the book’s: contradicted; here the processor has no wings." in shown[0]["text/html"]
+    assert (
+        "Differs from the book’s: contradicted; here the processor has no wings."
+        in shown[0]["text/html"]
+    )
     assert "wings" not in shown[1]["text/html"]
 
 
 def test_exact_claims_compare_to_a_tolerance(shown: list[dict[str, Any]]) -> None:
     one = torch.tensor([1.0, 2.0])
     study().claim_equal("same", "The same.", one, one.clone(), source="+", expect="supported")
-    study().claim_equal("near", "Near.", one, one + 1e-3, source="+", tolerance=1e-2, expect="supported")
-    study().claim_equal("far", "Far.", one, one + 1, source="+", tolerance=1e-2, expect="contradicted")
-    assert [card["claim"]["verdict"] for card in shown] == ["supported", "supported", "contradicted"]
+    study().claim_equal(
+        "near", "Near.", one, one + 1e-3, source="+", tolerance=1e-2, expect="supported"
+    )
+    study().claim_equal(
+        "far", "Far.", one, one + 1, source="+", tolerance=1e-2, expect="contradicted"
+    )
+    assert [card["claim"]["verdict"] for card in shown] == [
+        "supported",
+        "supported",
+        "contradicted",
+    ]
     assert shown[2]["claim"]["effect"] == pytest.approx(1)
     with pytest.raises(ValueError, match=r"shapes differ: \(2,\) and \(1,\)"):
         study().claim_equal("odd", "Odd.", one, one[:1], source="+", expect="supported")

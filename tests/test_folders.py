@@ -6,10 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes_lib.data import load
+from recipes_lib.data.sets import load
 
 
-def write_pictures(root: Path, classes: dict[str, int], size: tuple[int, int] = (40, 30), mode: str = "RGB") -> Path:
+def write_pictures(
+    root: Path, classes: dict[str, int], size: tuple[int, int] = (40, 30), mode: str = "RGB"
+) -> Path:
     pixels = np.random.default_rng(0)
     for name, count in classes.items():
         (root / name).mkdir(parents=True)
@@ -29,9 +31,13 @@ def mean(root: Path) -> float:
     return float(torch.cat([part.x for part in (splits.train, splits.valid, splits.test)]).mean())
 
 
-@pytest.mark.parametrize(("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3), ("1", 1), ("LA", 1)])
+@pytest.mark.parametrize(
+    ("mode", "channels"), [("RGB", 3), ("L", 1), ("RGBA", 3), ("P", 3), ("1", 1), ("LA", 1)]
+)
 def test_a_folder_of_class_folders_loads(tmp_path: Path, mode: str, channels: int) -> None:
-    splits = load(str(write_pictures(tmp_path / "photos", {"cat": 10, "dog": 20}, mode=mode)), image_size=16)
+    splits = load(
+        str(write_pictures(tmp_path / "photos", {"cat": 10, "dog": 20}, mode=mode)), image_size=16
+    )
     assert splits.classes == ("cat", "dog")
     assert splits.shape == (channels, 16, 16)
     assert (len(splits.train), len(splits.valid), len(splits.test)) == (18, 6, 6)
@@ -54,7 +60,9 @@ def test_a_picture_is_turned_upright_laid_on_white_and_kept_at_its_depth(tmp_pat
         return load(str(tmp_path), image_size=8).train.x[0]
 
     assert alone(Image.new("RGBA", (9, 9), (0, 0, 0, 0))).min() == 1
-    assert alone(Image.fromarray(np.full((9, 9), 32768, np.uint16))).mean() == pytest.approx(0.5, abs=0.01)
+    assert alone(Image.fromarray(np.full((9, 9), 32768, np.uint16))).mean() == pytest.approx(
+        0.5, abs=0.01
+    )
     turned = Image.Exif()
     turned[0x0112] = 3  # upside down
     half = Image.fromarray(np.repeat(np.uint8([[0], [255]]), 4, 0).repeat(8, 1))
@@ -70,7 +78,9 @@ def test_a_changed_picture_is_read_again(photos: Path) -> None:
 @pytest.mark.parametrize(
     ("held", "sizes"), [(["val"], (9, 3, 4)), (["test"], (9, 3, 4)), (["val", "test"], (12, 4, 4))]
 )
-def test_a_folder_may_be_divided_already(photos: Path, tmp_path: Path, held: list[str], sizes: tuple[int, ...]) -> None:
+def test_a_folder_may_be_divided_already(
+    photos: Path, tmp_path: Path, held: list[str], sizes: tuple[int, ...]
+) -> None:
     root = tmp_path / "divided"
     root.mkdir()
     photos.rename(root / "train")
@@ -81,7 +91,9 @@ def test_a_folder_may_be_divided_already(photos: Path, tmp_path: Path, held: lis
     assert (len(splits.train), len(splits.valid), len(splits.test)) == sizes
     assert splits.test.y.sort().values.tolist() == [0, 1, 1, 1]
     write_pictures(root / held[0], {"fox": 1})
-    with pytest.raises(ValueError, match="has classes that train lacks: fox; give each class training pictures"):
+    with pytest.raises(
+        ValueError, match="has classes that train lacks: fox; give each class training pictures"
+    ):
         load(str(root))
 
 
@@ -98,13 +110,17 @@ def test_unusable_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has one class \(cat\)"):
         load(str(root))
     write_pictures(root, {"dog": 2})
-    with pytest.raises(ValueError, match=r"dog has 2 readable pictures; splitting needs at least 5"):
+    with pytest.raises(
+        ValueError, match=r"dog has 2 readable pictures; splitting needs at least 5"
+    ):
         load(str(root))
 
 
 def broken() -> dict[str, bytes]:
     whole = io.BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(whole, "jpeg")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)).save(
+        whole, "jpeg"
+    )
     return {
         "text": b"no picture",
         "empty": b"",
@@ -116,7 +132,9 @@ def broken() -> dict[str, bytes]:
 @pytest.mark.parametrize("content", broken().values(), ids=broken())
 def test_a_broken_file_is_named_and_left_out(photos: Path, content: bytes) -> None:
     (photos / "dog" / "notes.jpg").write_bytes(content)
-    with pytest.warns(UserWarning, match=r"photos: left out what is no readable picture: dog/notes\.jpg"):
+    with pytest.warns(
+        UserWarning, match=r"photos: left out what is no readable picture: dog/notes\.jpg"
+    ):
         splits = load(str(photos))
     assert sum(len(part) for part in (splits.train, splits.valid, splits.test)) == 12
 
@@ -124,12 +142,16 @@ def test_a_broken_file_is_named_and_left_out(photos: Path, content: bytes) -> No
 def test_a_folder_most_of_whose_files_are_broken_is_refused(photos: Path) -> None:
     for index in range(13):
         (photos / "cat" / f"a{index:02}.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match=r"13 of 25 files in .*: cat/a00\.png, .* and 10 more; mend the folder"):
+    with pytest.raises(
+        ValueError, match=r"13 of 25 files in .*: cat/a00\.png, .* and 10 more; mend the folder"
+    ):
         load(str(photos))
 
 
 def test_many_small_classes_load(tmp_path: Path) -> None:
-    root = write_pictures(tmp_path / "many", {f"{index:03}": 5 + index % 3 for index in range(200)}, size=(8, 8))
+    root = write_pictures(
+        tmp_path / "many", {f"{index:03}": 5 + index % 3 for index in range(200)}, size=(8, 8)
+    )
     splits = load(str(root), image_size=8)
     assert len(splits.classes) == 200
     assert len(splits.test.y.unique()) == 200

@@ -15,7 +15,9 @@ def test_auto_is_the_accelerator_or_the_processor() -> None:
 
 @pytest.mark.parametrize("name", ["cuda:99", "mps:7", "xpu:42"])
 def test_a_device_that_is_not_here_is_refused_with_what_is(name: str) -> None:
-    with pytest.raises(ValueError, match=rf"device '{name}' is not on this machine; it has cpu.*or use 'auto'"):
+    with pytest.raises(
+        ValueError, match=rf"device '{name}' is not on this machine; it has cpu.*or use 'auto'"
+    ):
         resolve_device(name)
 
 
@@ -32,7 +34,9 @@ def test_the_stopwatch_measures_seconds() -> None:
 
 def test_the_stamp_names_hardware_and_versions() -> None:
     mark = stamp(torch.device("cpu"))
-    assert mark["torch"] == torch.__version__.split("+")[0] or str(mark["torch"]).startswith(torch.__version__)
+    assert mark["torch"] == torch.__version__.split("+")[0] or str(mark["torch"]).startswith(
+        torch.__version__
+    )
     assert mark["device"] == "cpu"
     assert mark["processor"]
 

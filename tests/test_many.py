@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from test_optim import ANY_RULE, RANGES, SCHEDULES, named
 from torch import Tensor, nn
 
-from recipes_lib import many, optim, schedules, workers
-from recipes_lib.data import Split, Splits
-from recipes_lib.many import Run, Runs, fit_many, grid
-from recipes_lib.models import LSTM, cnn, mlp
-from recipes_lib.pool import Pool
-from recipes_lib.stacked import train_stacked
-from recipes_lib.stock import stock_optimizer
+from recipes_lib.data.splits import Split, Splits
+from recipes_lib.nets.models import LSTM, cnn, mlp
+from recipes_lib.optim import rules as optim
+from recipes_lib.optim import schedules
+from recipes_lib.optim.stock import stock_optimizer
+from recipes_lib.sweep import many, workers
+from recipes_lib.sweep.batches import Pool
+from recipes_lib.sweep.many import Run, Runs, fit_many, grid
+from recipes_lib.sweep.stack import train_stacked
 from recipes_lib.train import evaluate
 
 NUM_EPOCHS, BATCH_SIZE = 2, 8
@@ -62,9 +64,15 @@ def unrolled_lstm() -> nn.Module:
 
 
 def small_cnn() -> nn.Module:
-    # A bias before BatchNorm has no gradient but rounding errors, which Adam would scale up to a full step.
+    # A bias before BatchNorm has no gradient but rounding errors, which Adam would scale up to a
+    # full step.
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 3)
+        nn.Conv2d(1, 4, 3, bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16, 3),
     )
 
 
@@ -78,16 +86,23 @@ NETS: dict[str, Callable[[], nn.Module]] = {
 def sweep(runs: list[Run], make_net: Callable[[], nn.Module] = small_mlp, **how: Any) -> Runs:
     dtype = how.pop("dtype", torch.float64)
     how = {"num_epochs": NUM_EPOCHS, "batch_size": BATCH_SIZE, **how}
-    return fit_many(lambda: make_net().to(dtype), how.pop("splits", lambda seed: draw(seed, dtype)), runs, **how)
+    return fit_many(
+        lambda: make_net().to(dtype), how.pop("splits", lambda seed: draw(seed, dtype)), runs, **how
+    )
 
 
-def alone(make_net: Callable[[], nn.Module], dtype: torch.dtype, run: Run, optimizer: str, schedule: str) -> nn.Module:
+def alone(
+    make_net: Callable[[], nn.Module], dtype: torch.dtype, run: Run, optimizer: str, schedule: str
+) -> nn.Module:
     """Train one net with torch's optimiser and scheduler, in the plainest loop there is."""
     torch.manual_seed(run["seed"])
     net, train = make_net().to(dtype), draw(run["seed"], dtype).train
     own = {name: value for name, value in run.items() if name not in ("seed", "label_smoothing")}
     stepper = stock_optimizer(net.parameters(), named(optimizer), own)
-    scheduler, generator = SCHEDULES[schedule][1](stepper, NUM_STEPS), torch.Generator().manual_seed(run["seed"])
+    scheduler, generator = (
+        SCHEDULES[schedule][1](stepper, NUM_STEPS),
+        torch.Generator().manual_seed(run["seed"]),
+    )
     for step in range(NUM_STEPS):
         if step % 3 == 0:
             parts = torch.randperm(len(train), generator=generator).split(BATCH_SIZE)
@@ -103,12 +118,19 @@ def alone(make_net: Callable[[], nn.Module], dtype: torch.dtype, run: Run, optim
 def assert_same_weights(ours: nn.Module, theirs: nn.Module, tolerance: float) -> None:
     expected = theirs.state_dict()
     for name, value in ours.state_dict().items():
-        error = (value - expected[name]).double().norm() / expected[name].double().norm().clamp(min=1e-3)
+        error = (value - expected[name]).double().norm() / expected[name].double().norm().clamp(
+            min=1e-3
+        )
         assert error < tolerance, f"{name} is off by {error:.1e}"
 
 
 def assert_equals_alone(
-    runs: list[Run], net: str, dtype: torch.dtype, optimizer: str, schedule: str, strategy: str = "stacked"
+    runs: list[Run],
+    net: str,
+    dtype: torch.dtype,
+    optimizer: str,
+    schedule: str,
+    strategy: str = "stacked",
 ) -> None:
     trained = sweep(
         runs,
@@ -138,7 +160,9 @@ def some_runs(optimizer: str) -> list[Run]:
 @pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("optimizer", ANY_RULE)
-def test_a_stacked_run_equals_the_run_alone(optimizer: str, schedule: str, net: str, dtype: torch.dtype) -> None:
+def test_a_stacked_run_equals_the_run_alone(
+    optimizer: str, schedule: str, net: str, dtype: torch.dtype
+) -> None:
     assert_equals_alone(some_runs(optimizer), net, dtype, optimizer, schedule)
 
 
@@ -148,9 +172,14 @@ def test_a_stacked_run_equals_the_run_alone(optimizer: str, schedule: str, net: 
 def test_whatever_the_hyperparameters(optimizer: str, data: st.DataObject) -> None:
     def one(name: str) -> Any:
         low, high = RANGES[name]
-        return data.draw(st.integers(low, high) if isinstance(low, int) else st.floats(low, high), label=name)
+        return data.draw(
+            st.integers(low, high) if isinstance(low, int) else st.floats(low, high), label=name
+        )
 
-    runs: list[Run] = [{name: one(name) for name in named(optimizer).defaults} | {"seed": seed} for seed in (0, 3, 0)]
+    runs: list[Run] = [
+        {name: one(name) for name in named(optimizer).defaults} | {"seed": seed}
+        for seed in (0, 3, 0)
+    ]
     assert_equals_alone(runs, "mlp", torch.float64, optimizer, "cosine")
 
 
@@ -164,13 +193,17 @@ def test_a_broken_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_compiled_run_equals_the_run_alone() -> None:
-    assert_equals_alone(some_runs("adam"), "cnn", torch.float64, "adam", "cosine", "stacked-compiled")
+    assert_equals_alone(
+        some_runs("adam"), "cnn", torch.float64, "adam", "cosine", "stacked-compiled"
+    )
 
 
 @pytest.mark.parametrize("net", ["mlp", "cnn"])
 def test_tables_and_step_losses_do_not_depend_on_the_strategy(net: str) -> None:
     runs = some_runs("sgd")
-    stacked, alone = (sweep(runs, NETS[net], strategy=strategy) for strategy in ("stacked", "sequential"))
+    stacked, alone = (
+        sweep(runs, NETS[net], strategy=strategy) for strategy in ("stacked", "sequential")
+    )
     pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
     torch.testing.assert_close(stacked.step_losses, alone.step_losses, rtol=1e-10, atol=0)
     assert stacked.step_losses.shape == (3, NUM_STEPS)
@@ -182,7 +215,9 @@ def test_a_run_that_diverges_leaves_the_others_alone() -> None:
     with_broken = [healthy[0], {"lr": 1e300, "momentum": 0.9}, healthy[1]]
     trained, expected = sweep(with_broken, strategy="stacked"), sweep(healthy, strategy="stacked")
     assert not torch.isfinite(trained.step_losses[1]).all()
-    torch.testing.assert_close(trained.step_losses[[0, 2]], expected.step_losses, rtol=1e-12, atol=0)
+    torch.testing.assert_close(
+        trained.step_losses[[0, 2]], expected.step_losses, rtol=1e-12, atol=0
+    )
     assert trained.best() in (0, 2)
 
 
@@ -216,7 +251,8 @@ def test_augmentation_sees_each_run_s_batch_and_may_soften_labels() -> None:
         return x.flip(-1), F.one_hot(y, 3).to(x.dtype) * 0.9 + 0.1 / 3
 
     stacked, alone = (
-        sweep(grid(lr=[0.1, 0.2]), augment=augment, strategy=strategy) for strategy in ("stacked", "sequential")
+        sweep(grid(lr=[0.1, 0.2]), augment=augment, strategy=strategy)
+        for strategy in ("stacked", "sequential")
     )
     pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
 
@@ -225,18 +261,24 @@ def test_any_loss_is_taken_run_by_run() -> None:
     def loss(outputs: Tensor, y: Tensor) -> Tensor:
         return F.mse_loss(outputs, F.one_hot(y, 3).to(outputs.dtype))
 
-    stacked, alone = (sweep(grid(lr=[0.1, 0.2]), loss=loss, strategy=s) for s in ("stacked", "sequential"))
+    stacked, alone = (
+        sweep(grid(lr=[0.1, 0.2]), loss=loss, strategy=s) for s in ("stacked", "sequential")
+    )
     pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
 
 
 def test_frozen_and_tied_weights_stay_so() -> None:
     def make_net() -> nn.Module:
-        net = nn.Sequential(nn.Flatten(), nn.Linear(36, 36), nn.ReLU(), nn.Linear(36, 36), nn.Linear(36, 3))
+        net = nn.Sequential(
+            nn.Flatten(), nn.Linear(36, 36), nn.ReLU(), nn.Linear(36, 36), nn.Linear(36, 3)
+        )
         net[3].weight = net[1].weight
         net[4].weight.requires_grad_(False)
         return net
 
-    stacked, alone = (sweep(grid(lr=[0.1, 0.2]), make_net, strategy=s) for s in ("stacked", "sequential"))
+    stacked, alone = (
+        sweep(grid(lr=[0.1, 0.2]), make_net, strategy=s) for s in ("stacked", "sequential")
+    )
     pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
     assert_same_weights(stacked.net(1), alone.net(1), 1e-10)
 
@@ -252,12 +294,16 @@ def test_the_table_is_tidy_and_the_best_run_is_found() -> None:
     best = trained.last.loc[trained.best()]
     assert best.valid_accuracy == trained.last.valid_accuracy.max()
     loss, accuracy = evaluate(trained.net(1), draw(1).valid)
-    assert (loss, accuracy) == pytest.approx((trained.last.valid_loss[1], trained.last.valid_accuracy[1]))
+    assert (loss, accuracy) == pytest.approx(
+        (trained.last.valid_loss[1], trained.last.valid_accuracy[1])
+    )
 
 
 def test_equal_accuracies_are_told_apart_by_loss() -> None:
     trained = sweep(grid(lr=[0.0, 0.0, 0.0]))
-    table = trained.table.assign(valid_accuracy=0.5, valid_loss=trained.table.run.map({0: 0.3, 1: 0.1, 2: 0.2}))
+    table = trained.table.assign(
+        valid_accuracy=0.5, valid_loss=trained.table.run.map({0: 0.3, 1: 0.1, 2: 0.2})
+    )
     assert replace(trained, table=table).best() == 1
 
 
@@ -293,13 +339,20 @@ def test_only_test_touches_test_data() -> None:
         (unrolled_lstm, 2, "stacked: "),
     ],
 )
-def test_auto_says_what_it_chose_and_why(make_net: Callable[[], nn.Module], runs: int, chosen: str) -> None:
+def test_auto_says_what_it_chose_and_why(
+    make_net: Callable[[], nn.Module], runs: int, chosen: str
+) -> None:
     assert sweep(grid(lr=[0.1] * runs), make_net, num_epochs=1).strategy.startswith(chosen)
 
 
 def test_an_optimizer_that_cannot_be_stacked_trains_run_after_run() -> None:
-    assert sweep(grid(lr=[0.1, 0.2]), optimizer="muon").strategy == "sequential: muon cannot be stacked"
-    with pytest.raises(ValueError, match="strategy 'stacked' has no rule for muon; use 'sequential'"):
+    assert (
+        sweep(grid(lr=[0.1, 0.2]), optimizer="muon").strategy
+        == "sequential: muon cannot be stacked"
+    )
+    with pytest.raises(
+        ValueError, match="strategy 'stacked' has no rule for muon; use 'sequential'"
+    ):
         sweep(grid(lr=[0.1, 0.2]), optimizer="muon", strategy="stacked")
 
 
@@ -322,7 +375,10 @@ def test_compiling_is_chosen_when_steps_repay_it(monkeypatch: pytest.MonkeyPatch
         ({"batch_size": 21}, "batch_size is 21; there are only 20"),
         ({"runs": []}, "runs is empty"),
         ({"runs": [{"lr": 0.1, "seed": 0.5}]}, "seed is 0.5; give a whole number"),
-        ({"runs": [{"lr": 0.1, "momentun": 0.9}]}, "'momentun' is unknown; did you mean 'momentum'"),
+        (
+            {"runs": [{"lr": 0.1, "momentun": 0.9}]},
+            "'momentun' is unknown; did you mean 'momentum'",
+        ),
         ({"runs": [{"lr": -0.1}]}, "Invalid learning rate"),
         ({"optimizer": "adamm"}, "optimizer 'adamm' is unknown; did you mean 'adam'"),
         ({"strategy": "staked"}, "strategy 'staked' is unknown; did you mean 'stacked'"),
@@ -346,7 +402,9 @@ def test_splits_of_differing_size_are_refused() -> None:
         sweep(grid(lr=[0.1], seed=range(2)), splits=uneven)
 
 
-def test_finished_runs_are_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_runs_are_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runs, trained_lrs, fit = grid(lr=[0.1, 0.2, 0.3]), [], many.fit
 
     def failing(*args: Any, **how: Any) -> Any:
@@ -375,7 +433,9 @@ def test_a_checkpoint_serves_only_the_settings_it_was_made_with(tmp_path: Path) 
         {"splits": draw(3)},
     )
     for change in changed:
-        pd.testing.assert_frame_equal(sweep(runs, checkpoint=tmp_path, **change).table, sweep(runs, **change).table)
+        pd.testing.assert_frame_equal(
+            sweep(runs, checkpoint=tmp_path, **change).table, sweep(runs, **change).table
+        )
     assert all(torch.load(file, weights_only=True) for file in tmp_path.iterdir())
     assert len(list(tmp_path.iterdir())) == 2 * (1 + len(changed))
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from recipes_lib.models import LSTM, cnn, mlp
+from recipes_lib.nets.models import LSTM, cnn, mlp
 
 
 @pytest.mark.parametrize("make_net", [mlp, cnn, LSTM])

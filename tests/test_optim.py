@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.optim import lr_scheduler as stock_schedule
 
-from recipes_lib import schedules
-from recipes_lib.optim import RULES, Hyperparameters, Rule, State, clipped, lookahead, rule
-from recipes_lib.stock import set_rate, stock_optimizer
+from recipes_lib.optim import schedules
+from recipes_lib.optim.rules import RULES, Hyperparameters, Rule, State, clipped, lookahead, rule
+from recipes_lib.optim.stock import set_rate, stock_optimizer
 
 NUM_STEPS = 12
 ANY_RULE = [*(name for name in RULES if RULES[name].update), "lookahead", "clipped"]
@@ -34,7 +34,10 @@ WRAPPED = {"lookahead": lookahead("adam"), "clipped": clipped("sgd")}
 SCHEDULES = {
     "constant": (schedules.constant(), lambda opt, n: stock_schedule.ConstantLR(opt, 1.0)),
     "step": (schedules.step(2, 0.5), lambda opt, n: stock_schedule.StepLR(opt, 2, 0.5)),
-    "exponential": (schedules.exponential(0.9), lambda opt, n: stock_schedule.ExponentialLR(opt, 0.9)),
+    "exponential": (
+        schedules.exponential(0.9),
+        lambda opt, n: stock_schedule.ExponentialLR(opt, 0.9),
+    ),
     "cosine": (schedules.cosine(), lambda opt, n: stock_schedule.CosineAnnealingLR(opt, n)),
     "cyclical": (
         schedules.cyclical(3, 0.2),
@@ -44,13 +47,18 @@ SCHEDULES = {
     ),
     "one_cycle": (
         schedules.one_cycle(),
-        lambda opt, n: stock_schedule.OneCycleLR(opt, opt.param_groups[0]["lr"], n, cycle_momentum=False),
+        lambda opt, n: stock_schedule.OneCycleLR(
+            opt, opt.param_groups[0]["lr"], n, cycle_momentum=False
+        ),
     ),
     "warm_up": (
         schedules.warm_up(3, 0.1, then=schedules.cosine()),
         lambda opt, n: stock_schedule.SequentialLR(
             opt,
-            [stock_schedule.LinearLR(opt, 0.1, total_iters=3), stock_schedule.CosineAnnealingLR(opt, n - 3)],
+            [
+                stock_schedule.LinearLR(opt, 0.1, total_iters=3),
+                stock_schedule.CosineAnnealingLR(opt, n - 3),
+            ],
             [3],
         ),
     ),
@@ -74,7 +82,10 @@ def gradients(w: torch.Tensor, step: int) -> torch.Tensor:
 
 
 def stacked(kind: Rule, w: torch.Tensor, runs: list[dict[str, float]]) -> torch.Tensor:
-    h = {name: torch.tensor([float(run[name]) for run in runs], dtype=torch.float64)[:, None] for name in runs[0]}
+    h = {
+        name: torch.tensor([float(run[name]) for run in runs], dtype=torch.float64)[:, None]
+        for name in runs[0]
+    }
     w, state = w.clone(), kind.init(w)
     for step in range(NUM_STEPS):
         kind.update(w, gradients(w, step), state, torch.tensor(step + 1.0, dtype=torch.float64), h)
@@ -100,17 +111,26 @@ def assert_equals_torch(kind: Rule, runs: list[dict[str, float]]) -> None:
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_each_row_moves_as_torch_moves_it(name: str, data: st.DataObject) -> None:
-    assert_equals_torch(named(name), data.draw(st.lists(values(named(name)), min_size=1, max_size=3)))
+    assert_equals_torch(
+        named(name), data.draw(st.lists(values(named(name)), min_size=1, max_size=3))
+    )
 
 
-@pytest.mark.parametrize(("name", "ignored"), [(name, key) for name in ANY_RULE for key in named(name).defaults])
+@pytest.mark.parametrize(
+    ("name", "ignored"), [(name, key) for name in ANY_RULE for key in named(name).defaults]
+)
 def test_a_rule_that_ignores_a_hyperparameter_is_caught(name: str, ignored: str) -> None:
     kind = named(name)
-    runs = [{key: RANGES[key][end] for key in kind.defaults} | {"lr": 0.1, "la_steps": 3} for end in (0, 1)]
+    runs = [
+        {key: RANGES[key][end] for key in kind.defaults} | {"lr": 0.1, "la_steps": 3}
+        for end in (0, 1)
+    ]
     runs = [{key: run[key] for key in kind.defaults} for run in runs]
     assert_equals_torch(kind, runs)
 
-    def update(w: torch.Tensor, grad: torch.Tensor, state: State, step: torch.Tensor, h: Hyperparameters) -> None:
+    def update(
+        w: torch.Tensor, grad: torch.Tensor, state: State, step: torch.Tensor, h: Hyperparameters
+    ) -> None:
         wrong = 1.001 * h["lr"] if ignored == "lr" else kind.defaults[ignored]
         kind.update(w, grad, state, step, {**h, ignored: wrong})
 
@@ -123,7 +143,10 @@ def test_a_rule_that_miscounts_steps_is_caught(name: str) -> None:
     kind = named(name)
     broken = replace(kind, update=lambda w, g, s, t, h: kind.update(w, g, s, t + 1, h))
     with pytest.raises(AssertionError):
-        assert_equals_torch(broken, [{**kind.defaults, "lr": 0.1, **({"lr_decay": 0.1} if name == "adagrad" else {})}])
+        assert_equals_torch(
+            broken,
+            [{**kind.defaults, "lr": 0.1, **({"lr_decay": 0.1} if name == "adagrad" else {})}],
+        )
 
 
 @pytest.mark.parametrize("name", ANY_RULE)
@@ -163,7 +186,9 @@ def test_a_schedule_follows_its_counterpart_in_torch(name: str, num_steps: int) 
     stepper = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.4)
     schedule = theirs(stepper, num_steps)
     for step in range(num_steps):
-        assert 0.4 * ours(step, num_steps) == pytest.approx(stepper.param_groups[0]["lr"], rel=1e-9, abs=1e-12)
+        assert 0.4 * ours(step, num_steps) == pytest.approx(
+            stepper.param_groups[0]["lr"], rel=1e-9, abs=1e-12
+        )
         stepper.step()
         if step < num_steps - 1:
             schedule.step()

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from recipes_lib.plots import band, effects, use_style
+from recipes_lib.evidence.plots import band, effects, use_style
 
 
 def test_the_band_is_the_mean_with_students_interval() -> None:

@@ -9,8 +9,8 @@ from skimage import data
 from torchvision.models import EfficientNet_B0_Weights
 from torchvision.transforms import v2
 
-from recipes_lib.folders import as_images
-from recipes_lib.pretrained import lite0, pretrained, save
+from recipes_lib.data.folders import as_images
+from recipes_lib.nets.imagenet import lite0, pretrained, save
 
 CLASSES = EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"]
 
@@ -47,7 +47,11 @@ def test_a_saved_net_is_timm_s_own(tmp_path):
     net = pretrained("lite0", 3).eval()
     save(net, "lite0", tmp_path / "new", ("ant", "bee", "fly"), 40)
     own, about = restored(tmp_path / "new", timm.create_model)
-    assert (about["library"], about["classes"], about["image_size"]) == ("timm", ["ant", "bee", "fly"], 40)
+    assert (about["library"], about["classes"], about["image_size"]) == (
+        "timm",
+        ["ant", "bee", "fly"],
+        40,
+    )
     x = torch.rand(2, 3, 40, 40)
     mean, std = (torch.tensor(about[name]).view(3, 1, 1) for name in ("mean", "std"))
     with torch.no_grad():
@@ -56,7 +60,9 @@ def test_a_saved_net_is_timm_s_own(tmp_path):
 
 def test_torchvision_s_weights_come_apart_and_together_again(tmp_path, monkeypatch):
     make, weights = torchvision.models.get_model, torchvision.models.ResNet18_Weights
-    monkeypatch.setattr("torchvision.models.get_model", lambda name, weights=None, **rest: make(name, **rest))
+    monkeypatch.setattr(
+        "torchvision.models.get_model", lambda name, weights=None, **rest: make(name, **rest)
+    )
     net = pretrained("resnet18", 2).eval()
     assert net.body(net.pixels(torch.zeros(1, 1, 64, 64))).shape == (1, 512)
     assert list(net.pixels[1].mean) == weights.DEFAULT.transforms().mean
@@ -65,5 +71,7 @@ def test_torchvision_s_weights_come_apart_and_together_again(tmp_path, monkeypat
     x = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(own(net.pixels(x)), net(x))
-    with pytest.raises(ValueError, match="weights 'resnet' are unknown; use 'lite0' or a model of torchvision"):
+    with pytest.raises(
+        ValueError, match="weights 'resnet' are unknown; use 'lite0' or a model of torchvision"
+    ):
         pretrained("resnet")

@@ -3,7 +3,7 @@ from time import sleep
 import pytest
 import torch
 
-from recipes_lib.timing import race
+from recipes_lib.evidence.timing import race
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -24,5 +24,8 @@ def test_rounds_begin_with_another_side_and_the_slower_takes_longer(threads):
 def test_only_own_work_counts_on_one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    assert torch.accelerator.is_available() or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
+    assert (
+        torch.accelerator.is_available()
+        or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
+    )
     torch.set_num_threads(before)

@@ -7,9 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recipes_lib import schedules, train
-from recipes_lib.data import Split, Splits, load
-from recipes_lib.models import mlp
+from recipes_lib import train
+from recipes_lib.data.sets import load
+from recipes_lib.data.splits import Split, Splits
+from recipes_lib.nets.models import mlp
+from recipes_lib.optim import schedules
 from recipes_lib.train import evaluate, fit, progress
 
 
@@ -30,7 +32,16 @@ def assert_same(ours: nn.Module, theirs: nn.Module) -> None:
 
 def test_fit_is_the_plain_loop(splits: Splits) -> None:
     net, by_hand, losses = make_net(), make_net(), []
-    history = fit(net, splits, num_epochs=2, batch_size=100, lr=0.2, momentum=0.9, schedule=schedules.cosine(), seed=5)
+    history = fit(
+        net,
+        splits,
+        num_epochs=2,
+        batch_size=100,
+        lr=0.2,
+        momentum=0.9,
+        schedule=schedules.cosine(),
+        seed=5,
+    )
     stepper = torch.optim.SGD(by_hand.parameters(), lr=0.2, momentum=0.9)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(stepper, 22)
     generator = torch.Generator().manual_seed(5)
@@ -46,21 +57,33 @@ def test_fit_is_the_plain_loop(splits: Splits) -> None:
     assert history.step_losses.tolist() == pytest.approx(losses, rel=1e-4)
     assert list(history.table) == ["epoch", "train_loss", "valid_loss", "valid_accuracy"]
     assert list(history.table.epoch) == [1, 2]
-    assert history.table.train_loss.tolist() == pytest.approx([sum(losses[:11]) / 11, sum(losses[11:]) / 11], rel=1e-4)
+    assert history.table.train_loss.tolist() == pytest.approx(
+        [sum(losses[:11]) / 11, sum(losses[11:]) / 11], rel=1e-4
+    )
     assert tuple(history.table.iloc[-1, 2:]) == pytest.approx(evaluate(net, splits.valid), rel=1e-6)
 
 
 def test_it_learns(splits: Splits) -> None:
     net = make_net()
     before, _ = evaluate(net, splits.valid)
-    history = fit(net, splits, num_epochs=10, batch_size=32, optimizer="adam", lr=0.01, schedule=schedules.one_cycle())
+    history = fit(
+        net,
+        splits,
+        num_epochs=10,
+        batch_size=32,
+        optimizer="adam",
+        lr=0.01,
+        schedule=schedules.one_cycle(),
+    )
     assert history.table.valid_loss.iloc[-1] < before / 3
     assert history.table.valid_accuracy.iloc[-1] > 0.9
 
 
 def test_evaluate_is_the_mean_over_all_images_in_evaluation_mode(splits: Splits) -> None:
     net = nn.Sequential(nn.Flatten(), nn.Dropout(0.9), nn.Linear(64, 10)).train()
-    many = Split(splits.train.x.repeat(2, 1, 1, 1), splits.train.y.repeat(2))  # more than fit in one go
+    many = Split(
+        splits.train.x.repeat(2, 1, 1, 1), splits.train.y.repeat(2)
+    )  # more than fit in one go
     outputs = net[2](many.x.flatten(1))
     loss, accuracy = evaluate(net, many)
     assert loss == pytest.approx(F.cross_entropy(outputs, many.y).item(), rel=1e-5)
@@ -81,11 +104,15 @@ def test_test_images_are_not_touched(splits: Splits) -> None:
 
 
 def test_smoothing_is_for_training_alone(splits: Splits) -> None:
-    history = fit(make_net(), splits, num_epochs=1, batch_size=len(splits.train), lr=0.0, label_smoothing=0.2)
+    history = fit(
+        make_net(), splits, num_epochs=1, batch_size=len(splits.train), lr=0.0, label_smoothing=0.2
+    )
     outputs = make_net()(splits.train.x)
     expected = F.cross_entropy(outputs, splits.train.y, label_smoothing=0.2)
     assert history.table.train_loss[0] == pytest.approx(expected.item(), rel=1e-5)
-    assert history.table.valid_loss[0] == pytest.approx(evaluate(make_net(), splits.valid)[0], rel=1e-5)
+    assert history.table.valid_loss[0] == pytest.approx(
+        evaluate(make_net(), splits.valid)[0], rel=1e-5
+    )
 
 
 def test_augmentation_maps_each_batch(splits: Splits) -> None:
@@ -95,9 +122,13 @@ def test_augmentation_maps_each_batch(splits: Splits) -> None:
         shapes.append(tuple(x.shape))
         return torch.zeros_like(x), y
 
-    flat = fit(make_net(), splits, num_epochs=1, batch_size=500, lr=0.0, augment=augment).step_losses
+    flat = fit(
+        make_net(), splits, num_epochs=1, batch_size=500, lr=0.0, augment=augment
+    ).step_losses
     assert shapes == [(500, 1, 8, 8), (500, 1, 8, 8), (len(splits.train) - 1000, 1, 8, 8)]
-    assert not torch.isclose(flat, fit(make_net(), splits, num_epochs=1, batch_size=500, lr=0.0).step_losses).any()
+    assert not torch.isclose(
+        flat, fit(make_net(), splits, num_epochs=1, batch_size=500, lr=0.0).step_losses
+    ).any()
 
 
 def test_frozen_weights_stay(splits: Splits) -> None:
@@ -132,7 +163,9 @@ def test_compiled_and_plain_agree(splits: Splits) -> None:
         ({"nesterov": True}, "Nesterov momentum requires a momentum"),
     ],
 )
-def test_bad_input_is_refused_in_one_line_before_training(splits: Splits, change: dict[str, Any], message: str) -> None:
+def test_bad_input_is_refused_in_one_line_before_training(
+    splits: Splits, change: dict[str, Any], message: str
+) -> None:
     net = make_net()
     with pytest.raises(ValueError, match=message) as raised:
         fit(net, splits, **{"num_epochs": 1, "batch_size": 10, **change})
@@ -148,7 +181,9 @@ def test_one_class_is_refused(splits: Splits) -> None:
 
 
 @pytest.mark.parametrize("change", [lambda x: x[..., 1:], lambda x: x.expand(-1, 3, -1, -1)])
-def test_images_of_differing_size_or_channels_are_refused(splits: Splits, change: Callable[[Tensor], Tensor]) -> None:
+def test_images_of_differing_size_or_channels_are_refused(
+    splits: Splits, change: Callable[[Tensor], Tensor]
+) -> None:
     uneven = replace(splits, valid=Split(change(splits.valid.x), splits.valid.y))
     with pytest.raises(ValueError, match=r"images differ in shape, .*; bring both to one"):
         fit(make_net(), uneven, num_epochs=1, batch_size=10)

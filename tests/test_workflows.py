@@ -1,4 +1,6 @@
-"""The workflows: audited by zizmor, each job with a limit of time, and nothing but the book's own commands."""
+"""The workflows: audited by zizmor, each job with a limit of time, and nothing but the book's own
+commands.
+"""
 
 import subprocess
 import sys

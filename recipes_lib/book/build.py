@@ -30,10 +30,11 @@ LINKS = ("use_repository_button", "use_issues_button", "use_edit_page_button")
 
 
 def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, bool] | None:
-    """Build `_build/html`, or all on one page in `_build/print`; return its first page and whether it is new.
+    """Build `_build/html`, or all on one page in `_build/print`; return its first page and whether
+    it is new.
 
-    Returns None where the build failed. Raises `BookError` for a page that is missing and for a recipe that was not
-    executed as it stands.
+    Returns None where the build failed. Raises `BookError` for a page that is missing and for a
+    recipe that was not executed as it stands.
     """
     staged = dict(_staged(book, executed))
     name = "print" if one_page else "html"
@@ -55,7 +56,8 @@ def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, 
 
 def _draw(stage: Path, html: Path, builder: str) -> bool:
     with tempfile.TemporaryDirectory(prefix="book-", dir=html.parent) as folder:
-        # A folder of its own: from a half-built one, a second try would not repeat the warnings of the first.
+        # A folder of its own: from a half-built one, a second try would not repeat the warnings of
+        # the first.
         options = ["-q", "-W", "-n", "--keep-going", "--path-output", folder, "--builder", builder]
         # On standard output it only says where the book lies, which is where it lies no longer.
         command = [*JUPYTER_BOOK, "build", str(stage), *options]
@@ -71,7 +73,11 @@ def _draw(stage: Path, html: Path, builder: str) -> bool:
 
 
 def _mended(page: str, builder: str) -> str:
-    page = re.sub(r"(colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob)/[\w.-]+/", rf"\1/{LAUNCH}/", page)
+    page = re.sub(
+        r"(colab\.research\.google\.com/github/[\w.-]+/[\w.-]+/blob)/[\w.-]+/",
+        rf"\1/{LAUNCH}/",
+        page,
+    )
     # docutils makes a list of bibliographies, for screen readers, but no items of their entries.
     page = page.replace('<div role="list" class="citation-list">', "<div>")
     # On one page, the links of the tables that we write ourselves lead to the recipe's place there.
@@ -88,7 +94,10 @@ def _digest(staged: dict[str, bytes]) -> str:
 
 
 def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
-    config, url = yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8")), repository(book.root)
+    config, url = (
+        yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8")),
+        repository(book.root),
+    )
     yield "_config.yml", yaml.safe_dump(_with_links(config, url), sort_keys=False).encode()
     yield "_toc.yml", (book.root / "_toc.yml").read_bytes()
     pages = [Executed.read(recipe, executed) for recipe in book.recipes]
@@ -107,7 +116,10 @@ def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
     for name in book.pages:
         if not name.startswith(f"{CHAPTERS}/"):
             path = _page_path(book.root, name)
-            yield str(path.relative_to(book.root)), _filled_in(path.read_text(encoding="utf-8"), marks).encode()
+            yield (
+                str(path.relative_to(book.root)),
+                _filled_in(path.read_text(encoding="utf-8"), marks).encode(),
+            )
     extra = [book.root / name for name in config.get("bibtex_bibfiles", [])]
     for path in [*extra, book.root / speed.FIGURE, *sorted((book.root / "_static").rglob("*"))]:
         if path.is_file():
@@ -116,18 +128,24 @@ def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
 
 def _filled_in(text: str, marks: Mapping[str, Callable[[], str]]) -> str:
     """The page, with what was measured where it has marks such as `<!-- ledger -->`."""
-    return re.sub(r"<!-- (\w+) -->", lambda mark: marks[mark[1]]() if mark[1] in marks else mark[0], text)
+    return re.sub(
+        r"<!-- (\w+) -->", lambda mark: marks[mark[1]]() if mark[1] in marks else mark[0], text
+    )
 
 
 def _page_path(root: Path, page: str) -> Path:
     for suffix in SUFFIXES:
         if (path := root / f"{page}{suffix}").is_file():
             return path
-    raise BookError(f"{root / '_toc.yml'} lists {page!r}, but there is no such page; write it or take it out")
+    raise BookError(
+        f"{root / '_toc.yml'} lists {page!r}, but there is no such page; write it or take it out"
+    )
 
 
 def repository(root: Path) -> str | None:
-    """The GitHub address that is being built: of the workflow, else of the git remote; None where there is none."""
+    """The GitHub address that is being built: of the workflow, else of the git remote; None where
+    there is none.
+    """
     if name := os.environ.get("GITHUB_REPOSITORY"):
         return f"https://github.com/{name}"
     command = ["git", "-C", str(root), "remote", "get-url", "origin"]
@@ -142,5 +160,7 @@ def _with_links(config: dict[str, Any], url: str | None) -> dict[str, Any]:
     config.setdefault("repository", {})["url"] = url or ""
     if url is None:
         config.pop("launch_buttons", None)
-        config["html"] = {key: value for key, value in config.get("html", {}).items() if key not in LINKS}
+        config["html"] = {
+            key: value for key, value in config.get("html", {}).items() if key not in LINKS
+        }
     return config

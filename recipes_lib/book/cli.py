@@ -17,7 +17,9 @@ from recipes_lib.book.run import EXECUTED, last_run
 from recipes_lib.book.run import run as run_recipes
 
 ENGINES = ("local", "ray")
-Names = Annotated[list[str] | None, typer.Argument(help="Recipes, by name; all where none is given.")]
+Names = Annotated[
+    list[str] | None, typer.Argument(help="Recipes, by name; all where none is given.")
+]
 
 
 class _Commands(TyperGroup):
@@ -39,7 +41,9 @@ class _RunCommand(TyperCommand):
 
 
 def _join_pairs(args: list[str]) -> list[str]:
-    """Join papermill's `-p key value` to `-p key=value`: typer knows no repeated option of two words."""
+    """Join papermill's `-p key value` to `-p key=value`: typer knows no repeated option of two
+    words.
+    """
     joined, rest = [], list(args)
     while rest:
         word = rest.pop(0)
@@ -58,7 +62,9 @@ app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, hel
 def list_() -> None:
     """List the recipes, their claims and parameters, and what became of their last run."""
     book = Book.find(Path.cwd())
-    table = Table("recipe", "title", "claims", "parameters", "seconds", "verdicts", box=None, pad_edge=False)
+    table = Table(
+        "recipe", "title", "claims", "parameters", "seconds", "verdicts", box=None, pad_edge=False
+    )
     for recipe in book.recipes:
         path = book.root / EXECUTED / recipe.path.name
         done = path if last_run(path) else recipe.path
@@ -84,8 +90,12 @@ def run(
     ] = None,
     scale: Annotated[str | None, typer.Option(help="quick or full.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, …")] = None,
-    seed: Annotated[str | None, typer.Option(metavar="INTEGER", help="Base seed of the replicates.")] = None,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Recipes at once; default: one per core.")] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="INTEGER", help="Base seed of the replicates.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Recipes at once; default: one per core.")
+    ] = None,
     engine: Annotated[str, typer.Option(help="local, or ray: as tasks of a cluster.")] = "local",
     address: Annotated[
         str | None,
@@ -94,9 +104,12 @@ def run(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")
+        Path | None,
+        typer.Option(help="Folder of the executed notebooks; default: _build/executed."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Fail where a verdict differs from the book's.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail where a verdict differs from the book's.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run the unchanged again, too.")] = False,
 ) -> None:
     """Execute recipes in parallel; those that did not change since are left alone."""
@@ -109,7 +122,9 @@ def run(
     if address and engine != "ray":
         raise BookError("--address names a Ray cluster; add --engine ray")
     how: dict[str, Any] = {"jobs": jobs, "engine": engine, "address": address, "force": force}
-    outcomes = run_recipes(book, names or [], given, out=out or book.root / EXECUTED, console=console, **how)
+    outcomes = run_recipes(
+        book, names or [], given, out=out or book.root / EXECUTED, console=console, **how
+    )
     console.print(report.table(outcomes))
     differing = [f"{row.name}: {claim}" for row in outcomes for claim in row.differing]
     if strict and differing:
@@ -122,29 +137,38 @@ def _exit_code(outcomes: list[report.Outcome], differs: bool) -> int:
     return 130 if "interrupted" in statuses else int(differs or "failed" in statuses)
 
 
-Executed = Annotated[Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")]
+Executed = Annotated[
+    Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")
+]
 
 
 @app.command()
 def check(
     names: Names = None,
-    contract_only: Annotated[bool, typer.Option("--contract-only", help="Do not run anything.")] = False,
+    contract_only: Annotated[
+        bool, typer.Option("--contract-only", help="Do not run anything.")
+    ] = False,
     executed: Annotated[
-        Path | None, typer.Option(help="Check the outputs of the executed notebooks in this folder instead.")
+        Path | None,
+        typer.Option(help="Check the outputs of the executed notebooks in this folder instead."),
     ] = None,
 ) -> None:
     """Check recipes against their contract, then their stored outputs against a fresh run."""
     # Commands import their own module: what one needs would slow down the start of the others.
     from recipes_lib.book.check import check as check_recipes
 
-    passed = check_recipes(Book.find(Path.cwd()), names or [], contract_only=contract_only, executed=executed)
+    passed = check_recipes(
+        Book.find(Path.cwd()), names or [], contract_only=contract_only, executed=executed
+    )
     raise typer.Exit(int(not passed))
 
 
 @app.command()
 def build(
     executed: Executed = None,
-    one_page: Annotated[bool, typer.Option("--print", help="All on one page, to print or to save as a PDF.")] = False,
+    one_page: Annotated[
+        bool, typer.Option("--print", help="All on one page, to print or to save as a PDF.")
+    ] = False,
 ) -> None:
     """Build the book from executed notebooks."""
     from recipes_lib.book.build import build as build_book
@@ -188,5 +212,9 @@ def new(
     """Start a recipe from the template."""
     from recipes_lib.book.new import create
 
-    path = create(Book.find(Path.cwd()), name, title or f"What does {name.replace('_', ' ')} change?")
-    print(f"Created {path}; now write it, then `recipes run {name} --out chapters` and `recipes check {name}`")
+    path = create(
+        Book.find(Path.cwd()), name, title or f"What does {name.replace('_', ' ')} change?"
+    )
+    print(
+        f"Created {path}; now write it, then `recipes run {name} --out chapters` and `recipes check {name}`"
+    )

@@ -14,15 +14,17 @@ from urllib.parse import urlsplit
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.project import BookError
 from recipes_lib.book.run import stop_signal
-from recipes_lib.cluster import connect
+from recipes_lib.sweep.cluster import connect
 
 PATIENCE = 30  # seconds: for a cluster to answer, and for cancelled tasks to kill their kernels
-TRIAL = "import sys; from recipes_lib.cluster import connect; connect(1, sys.argv[1])"
+TRIAL = "import sys; from recipes_lib.sweep.cluster import connect; connect(1, sys.argv[1])"
 End = tuple[bool, Any | None, str, float]  # whether it succeeded, the notebook, the error, seconds
 
 
 class Cluster:
-    """A Ray cluster, by address, else one on this machine alone. Raises `BookError` where there is none."""
+    """A Ray cluster, by address, else one on this machine alone. Raises `BookError` where there is
+    none.
+    """
 
     def __init__(self, address: str | None, cpus: int) -> None:
         if not find_spec("ray"):
@@ -42,7 +44,9 @@ class Cluster:
         self._tasks: list[Any] = []
 
     def start(self, text: str, parameters: Mapping[str, Any], threads: int) -> "ClusterExecution":
-        """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of its processors."""
+        """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of
+        its processors.
+        """
         threads = min(threads, self._most)
         share = min(1.0, self._gpus * threads / self.cpus)
         work = self._ray.remote(num_cpus=threads, num_gpus=share, max_retries=0)(_execute)
@@ -50,7 +54,9 @@ class Cluster:
         return ClusterExecution(self._ray, self._tasks[-1])
 
     def close(self) -> None:
-        """Wait until the tasks have ended, the cancelled too, and leave the cluster; end it, if it was started here."""
+        """Wait until the tasks have ended, the cancelled too, and leave the cluster; end it, if it
+        was started here.
+        """
         if self._tasks:
             self._ray.wait(self._tasks, num_returns=len(self._tasks), timeout=PATIENCE)
         self._ray.shutdown()
@@ -76,7 +82,8 @@ class ClusterExecution:
         try:
             self._end = self._ray.get(self._task)
         except self._ray.exceptions.RayError as error:
-            # What was raised on the worker stands below its traceback; what Ray itself has to say stands first.
+            # What was raised on the worker stands below its traceback; what Ray itself has to say
+            # stands first.
             lines = str(error).strip().splitlines()
             said = lines[-1 if isinstance(error, self._ray.exceptions.RayTaskError) else 0]
             self._end = (False, None, f"Ray lost the task: {said}", self.seconds)
@@ -97,24 +104,34 @@ class ClusterExecution:
 
 
 def _execute(text: str, parameters: dict[str, Any], threads: int) -> End:
-    # Ray interrupts a cancelled task wherever it is: an exception could lose a process that has only just begun.
+    # Ray interrupts a cancelled task wherever it is: an exception could lose a process that has
+    # only just begun.
     with stop_signal() as stop:
         execution = Execution(text, parameters, threads)
         try:
             while (success := execution.poll()) is None and not stop.wait(0.05):
                 pass
-            return bool(success), execution.notebook(), "" if success else execution.error(), execution.seconds
+            return (
+                bool(success),
+                execution.notebook(),
+                "" if success else execution.error(),
+                execution.seconds,
+            )
         finally:
             execution.close()
 
 
 def _try_out(address: str) -> None:
-    """Connect from a process of its own: at a wrong address Ray tries for many minutes, deaf to signals."""
+    """Connect from a process of its own: at a wrong address Ray tries for many minutes, deaf to
+    signals.
+    """
     trial = [sys.executable, "-c", TRIAL, address]
     try:
         if address != "auto":
             place = urlsplit(address if "//" in address else f"//{address}")
-            socket.create_connection((place.hostname or "", place.port or 0), timeout=PATIENCE).close()
+            socket.create_connection(
+                (place.hostname or "", place.port or 0), timeout=PATIENCE
+            ).close()
         subprocess.run(trial, check=True, capture_output=True, text=True, timeout=PATIENCE)
         return
     except subprocess.TimeoutExpired:
@@ -123,4 +140,6 @@ def _try_out(address: str) -> None:
         reason = error.stderr.strip().splitlines()[-1]
     except (OSError, ValueError) as error:
         reason = str(error)
-    raise BookError(f"no Ray cluster answers at {address} ({reason}); start one, or give another address")
+    raise BookError(
+        f"no Ray cluster answers at {address} ({reason}); start one, or give another address"
+    )

@@ -1,4 +1,6 @@
-"""What a recipe owes its reader, checked without running it: anatomy, fresh outputs, a card for every claim."""
+"""What a recipe owes its reader, checked without running it: anatomy, fresh outputs, a card for
+every claim.
+"""
 
 import ast
 import json
@@ -11,12 +13,24 @@ from nbformat.validator import iter_validate
 from recipes_lib.book.fingerprint import source_digest
 from recipes_lib.book.project import Book, BookError, Recipe, claim_records, tags
 
-SECTIONS = ["Problem", "Solution", "How it works", "Measured", "Verdict", "Use it", "Pitfalls", "Sources"]
+SECTIONS = [
+    "Problem",
+    "Solution",
+    "How it works",
+    "Measured",
+    "Verdict",
+    "Use it",
+    "Pitfalls",
+    "Sources",
+]
 PARAMETERS = {"device": "auto", "scale": "quick", "seed": 0}
 MAX_LINES = 20
 CLAIM_CALL = re.compile(r"\.claim(?:_equal)?\(")
-# Code, links, comments and mathematics may hold settings; what is left of a text may not hold results.
-NO_PROSE = re.compile(r"```.*?```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|<[^>]*>|https?://\S+|\$[^$]*\$", re.DOTALL)
+# Code, links, comments and mathematics may hold settings; what is left of a text may not hold
+# results.
+NO_PROSE = re.compile(
+    r"```.*?```|`[^`\n]*`|\[[^\]]*\]\([^)]*\)|<[^>]*>|https?://\S+|\$[^$]*\$", re.DOTALL
+)
 MEASURED_NUMBER = re.compile(r"\d+\.\d+\s?%|(?<![\w.])\d+\.\d{2,}(?![\w.]*/)")
 
 
@@ -63,7 +77,9 @@ def _markdown(cells: Sequence[Any]) -> list[str]:
 
 
 def _parameters(cells: Sequence[Any], parameters: dict[str, Any]) -> Iterator[str]:
-    tagged = [(number, cell.source) for number, cell in enumerate(cells, 1) if "parameters" in tags(cell)]
+    tagged = [
+        (number, cell.source) for number, cell in enumerate(cells, 1) if "parameters" in tags(cell)
+    ]
     if len(tagged) != 1:
         yield f"{len(tagged)} cells are tagged 'parameters'; tag exactly one"
         return
@@ -88,7 +104,10 @@ def _cells(cells: Sequence[Any]) -> Iterator[str]:
             yield f"{here} was injected by papermill; run the recipe again without parameters"
         if any(output.output_type == "error" for output in cell.outputs):
             yield f"{here} stores an error; mend it and run the recipe again"
-        if any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in cell.outputs):
+        if any(
+            "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+            for output in cell.outputs
+        ):
             yield f"{here} stores a widget, which a page cannot draw; display text, a table or a figure"
         if any(output.get("name") == "stderr" for output in cell.outputs):
             yield f"{here} stores a warning or a progress bar; mend what warns, draw bars only where somebody watches"
@@ -107,7 +126,9 @@ def _claim_cell(cell: Any, calls: int) -> Iterator[str]:
 
 
 def _execution(notebook: Any) -> Iterator[str]:
-    code = [(number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"]
+    code = [
+        (number, cell) for number, cell in enumerate(notebook.cells, 1) if cell.cell_type == "code"
+    ]
     if not any(cell.outputs for _, cell in code):
         yield "has no outputs; run `recipes run … --out chapters`"
     for count, (number, cell) in enumerate(code, 1):
@@ -126,7 +147,11 @@ def _prose(cells: Sequence[Any]) -> Iterator[str]:
         for part in re.split(r"^(?=## )", NO_PROSE.sub(" ", cell.source), flags=re.MULTILINE):
             heading = re.match(r"## (.+?)\s*$", part, re.MULTILINE)
             section = heading[1] if heading else section
-            numbers = MEASURED_NUMBER.findall(part) if section in ("Short answer", "Measured", "Verdict") else []
+            numbers = (
+                MEASURED_NUMBER.findall(part)
+                if section in ("Short answer", "Measured", "Verdict")
+                else []
+            )
             if numbers:
                 yield f"cell {number}: states {', '.join(numbers)} in prose; leave measured numbers to outputs"
 

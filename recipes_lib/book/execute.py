@@ -15,7 +15,8 @@ import yaml
 from recipes_lib.book.processes import THREADS, kill_tree
 from recipes_lib.book.project import BookError, read_notebook
 
-# Two kernels that start at once may pick the same port; the one that comes second dies before it says a word.
+# Two kernels that start at once may pick the same port; the one that comes second dies before it
+# says a word.
 LOST_START = "Kernel died before replying"
 
 
@@ -27,7 +28,15 @@ class Execution:
         self._scratch = Path(self._folder.name)
         (self._scratch / "work").mkdir()
         (self._scratch / "in.ipynb").write_text(text, encoding="utf-8")
-        self._command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "--cwd", "work"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "papermill",
+            "in.ipynb",
+            "out.ipynb",
+            "--cwd",
+            "work",
+        ]
         self._command += [
             "--no-progress-bar",
             *(["-y", yaml.safe_dump(dict(parameters))] if parameters else []),
@@ -74,7 +83,11 @@ class Execution:
     def error(self) -> str:
         """The error in one line: the failed cell's, else the last that papermill said."""
         notebook = self.notebook()
-        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])] if notebook else []
+        outputs = (
+            [output for cell in notebook.cells for output in cell.get("outputs", [])]
+            if notebook
+            else []
+        )
         for output in outputs:
             if output.output_type == "error":
                 return f"{output.ename}: {output.evalue}".splitlines()[0]

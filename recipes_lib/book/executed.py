@@ -1,4 +1,6 @@
-"""An executed recipe: the chapter's own prose with the outputs of its run, and what the run says of itself."""
+"""An executed recipe: the chapter's own prose with the outputs of its run, and what the run says of
+itself.
+"""
 
 from base64 import b64decode
 from copy import deepcopy
@@ -22,14 +24,20 @@ class Executed:
 
     @classmethod
     def read(cls, recipe: Recipe, folder: Path) -> "Executed":
-        """Take the outputs from the notebook in `folder`. Raises `BookError` where the recipe was not run as it is."""
+        """Take the outputs from the notebook in `folder`. Raises `BookError` where the recipe was
+        not run as it is.
+        """
         path = folder / recipe.path.name
         if not path.exists():
-            raise BookError(f"recipe {recipe.name!r} is not executed in {folder}; run `recipes run {recipe.name}`")
+            raise BookError(
+                f"recipe {recipe.name!r} is not executed in {folder}; run `recipes run {recipe.name}`"
+            )
         done, page = read_notebook(path), deepcopy(recipe.notebook)
         about = done.metadata.get("recipes", {})
         if about.get("source") != source_digest(page):
-            raise BookError(f"recipe {recipe.name!r} changed since it was executed; run `recipes run {recipe.name}`")
+            raise BookError(
+                f"recipe {recipe.name!r} changed since it was executed; run `recipes run {recipe.name}`"
+            )
         outputs = iter([cell.outputs for cell in done.cells if _own_code(cell)])
         for cell in page.cells:
             if cell.cell_type == "code":
@@ -73,7 +81,9 @@ class Executed:
             measured |= cell.cell_type == "markdown" and cell.source.startswith("## Measured")
             for output in cell.get("outputs", []) if measured else []:
                 if image := output.get("data", {}).get("image/png"):
-                    return b64decode(image), cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+                    return b64decode(image), cell.metadata.get("mystnb", {}).get("image", {}).get(
+                        "alt", ""
+                    )
         return None
 
     def _line(self) -> str:

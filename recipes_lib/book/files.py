@@ -11,7 +11,9 @@ from recipes_lib.book.project import BookError
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Write beside `path`, then move into place. Raises `BookError` where the folder is full or read-only."""
+    """Write beside `path`, then move into place. Raises `BookError` where the folder is full or
+    read-only.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,4 +47,6 @@ def make_writable(folder: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> BookError:
-    return BookError(f"cannot write {path} ({error.strerror}); make room or rights, or choose another folder")
+    return BookError(
+        f"cannot write {path} ({error.strerror}); make room or rights, or choose another folder"
+    )

@@ -1,4 +1,6 @@
-"""What an executed notebook depends on, in one number: while it stays, there is nothing to run again."""
+"""What an executed notebook depends on, in one number: while it stays, there is nothing to run
+again.
+"""
 
 import json
 import platform
@@ -19,14 +21,24 @@ def source_digest(notebook: Any) -> str:
 
     A cell that papermill injected is left out: a run with other parameters keeps the digest.
     """
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and "injected-parameters" not in tags(cell)]
+    code = [
+        cell
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "injected-parameters" not in tags(cell)
+    ]
     return _digest([(tags(cell), cell.source) for cell in code])
 
 
 def fingerprint(recipe: Recipe, parameters: Mapping[str, Any]) -> str:
-    """Digest the cells, the merged parameters, the library, the versions and the reader's data folders."""
+    """Digest the cells, the merged parameters, the library, the versions and the reader's data
+    folders.
+    """
     cells = [(cell.cell_type, tags(cell), cell.source) for cell in recipe.notebook.cells]
-    folders = {value: _contents(value) for value in parameters.values() if isinstance(value, str) and "/" in value}
+    folders = {
+        value: _contents(value)
+        for value in parameters.values()
+        if isinstance(value, str) and "/" in value
+    }
     return _digest([cells, sorted(parameters.items()), _library(), versions(), folders])
 
 
@@ -34,7 +46,9 @@ def fingerprint(recipe: Recipe, parameters: Mapping[str, Any]) -> str:
 def versions() -> dict[str, str]:
     """Python and the package's own requirements, as installed here."""
     needed = [Requirement(line) for line in requires("pytorch-recipes") or []]
-    names = [need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})]
+    names = [
+        need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})
+    ]
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
@@ -45,7 +59,10 @@ def _library() -> dict[str, str]:
 
 def _contents(folder: str) -> list[tuple[str, int, int]]:
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return [
+        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in files
+    ]
 
 
 def _digest(value: Any) -> str:

@@ -1,4 +1,6 @@
-"""The gallery on the landing page: a card for each recipe, with a figure, its time and its verdicts."""
+"""The gallery on the landing page: a card for each recipe, with a figure, its time and its
+verdicts.
+"""
 
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -38,7 +40,11 @@ def _grid(pages: Sequence[Executed]) -> str:
 
 def _card(page: Executed) -> str:
     name = page.recipe.name
-    image = f":img-top: {THUMBNAILS}/{name}.png\n:img-alt: {' '.join(page.figure[1].split())}\n" if page.figure else ""
+    image = (
+        f":img-top: {THUMBNAILS}/{name}.png\n:img-alt: {' '.join(page.figure[1].split())}\n"
+        if page.figure
+        else ""
+    )
     said = f"{verdicts(page.claims)} · {page.about['seconds']:.0f} s"
     return (
         f"::::{{grid-item-card}} {page.recipe.title}\n:link: {CHAPTERS}/{name}\n:link-type: doc\n{image}\n"

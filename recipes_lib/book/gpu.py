@@ -1,4 +1,6 @@
-"""What the recipes found on a GPU: one file, which the ledger reads beside the verdicts of this machine."""
+"""What the recipes found on a GPU: one file, which the ledger reads beside the verdicts of this
+machine.
+"""
 
 import json
 from pathlib import Path
@@ -12,11 +14,17 @@ RESULTS = Path("benchmarks") / "results" / "gpu.json"
 
 
 def write(book: Book, executed: Path) -> Path:
-    """Put the claims of the notebooks in `executed` into the book. Raises `BookError` where one did not see a GPU."""
+    """Put the claims of the notebooks in `executed` into the book. Raises `BookError` where one did
+    not see a GPU.
+    """
     recipes = list(filter(None, (_recipe(executed / recipe.path.name) for recipe in book.recipes)))
     if not recipes:
-        raise BookError(f"no executed recipe in {executed} has a claim; run `recipes run --device cuda` first")
-    write_whole(book.root / RESULTS, json.dumps({"recipes": recipes}, indent=1, ensure_ascii=False) + "\n")
+        raise BookError(
+            f"no executed recipe in {executed} has a claim; run `recipes run --device cuda` first"
+        )
+    write_whole(
+        book.root / RESULTS, json.dumps({"recipes": recipes}, indent=1, ensure_ascii=False) + "\n"
+    )
     return book.root / RESULTS
 
 
@@ -25,9 +33,16 @@ def _recipe(path: Path) -> dict[str, Any] | None:
     if not claims:
         return None
     if any(record["device"] == "cpu" for record in claims):
-        raise BookError(f"{path} was executed on a processor; run `recipes run {path.stem} --device cuda`")
+        raise BookError(
+            f"{path} was executed on a processor; run `recipes run {path.stem} --device cuda`"
+        )
     about = last_run(path)
-    return {"name": path.stem, "finished": about["finished"], "seconds": about["seconds"], "claims": claims}
+    return {
+        "name": path.stem,
+        "finished": about["finished"],
+        "seconds": about["seconds"],
+        "claims": claims,
+    }
 
 
 def verdicts(root: Path) -> dict[tuple[str, str], str]:
@@ -39,7 +54,9 @@ def verdicts(root: Path) -> dict[tuple[str, str], str]:
         recipes = json.loads(path.read_text(encoding="utf-8"))["recipes"]
         return {key(record): record["verdict"] for recipe in recipes for record in recipe["claims"]}
     except (ValueError, KeyError, TypeError) as error:
-        raise BookError(f"{path} is no report of a GPU ({error!r}); write it by `recipes gpu-report`") from error
+        raise BookError(
+            f"{path} is no report of a GPU ({error!r}); write it by `recipes gpu-report`"
+        ) from error
 
 
 def key(record: dict[str, Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from recipes_lib.book import gpu
 from recipes_lib.book.project import CHAPTERS, Book, BookError, claim_records, read_notebook
-from recipes_lib.cards import effect, full_name
+from recipes_lib.evidence.cards import effect, full_name
 
 COLUMNS = ("Claim", "Claimed by", "Effect", "Pairs", "On CPU", "On GPU", "Recipe")
 NONE = "–"
@@ -20,7 +20,9 @@ NONE = "–"
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: the record shown, and its verdict on a processor and on a GPU where it was measured there."""
+    """One claim: the record shown, and its verdict on a processor and on a GPU where it was
+    measured there.
+    """
 
     recipe: str
     title: str
@@ -44,7 +46,9 @@ def _rows(book: Book, executed: Path) -> Iterator[Row]:
         for record in claim_records(read_notebook(path)) if path.exists() else []:
             on_cpu = record["device"] == "cpu"
             on_gpu = elsewhere.get(gpu.key(record)) if on_cpu else record["verdict"]
-            yield Row(recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, on_gpu)
+            yield Row(
+                recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, on_gpu
+            )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -75,7 +79,8 @@ def to_table(found: list[Row]) -> Table:
 def to_html(found: list[Row], sources: dict[str, str]) -> str:
     """The rows for the book's page; without a blank line, at which Markdown would end the table.
 
-    `_static/ledger.js` makes its heads sort and fills `.ledger-filter` with a search and a choice of verdict.
+    `_static/ledger.js` makes its heads sort and fills `.ledger-filter` with a search and a choice
+    of verdict.
     """
     head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
     body = "\n".join(_html_row(row, sources) for row in found)
@@ -88,16 +93,18 @@ def _html_row(row: Row, sources: dict[str, str]) -> str:
     record = row.record
     _, _, measured, pairs, *_ = (escape(cell) for cell in _cells(row))
     case = f" · {escape(record['case'])}" if record.get("case") else ""
-    claim = f"{escape(record['statement'])}<br><small><code>{escape(record['id'])}</code>{case}</small>"
+    claim = (
+        f"{escape(record['statement'])}<br><small><code>{escape(record['id'])}</code>{case}</small>"
+    )
     by = " ".join(
-        f'<abbr title="{escape(sources.get(name, name))}">{escape(name)}</abbr>' for name in record["source"].split()
+        f'<abbr title="{escape(sources.get(name, name))}">{escape(name)}</abbr>'
+        for name in record["source"].split()
     )
-    link = (
-        f'<a href="{CHAPTERS}/{row.recipe}.html#verdict" title="{escape(row.title)}">{row.recipe.replace("_", " ")}</a>'
-    )
+    link = f'<a href="{CHAPTERS}/{row.recipe}.html#verdict" title="{escape(row.title)}">{row.recipe.replace("_", " ")}</a>'
     cells = [_cell(claim), _cell(by), _cell(measured, record["effect"]), _cell(pairs, record["n"])]
     verdicts = [
-        _cell(f'<strong class="{verdict or "none"}">{verdict or NONE}</strong>') for verdict in (row.cpu, row.gpu)
+        _cell(f'<strong class="{verdict or "none"}">{verdict or NONE}</strong>')
+        for verdict in (row.cpu, row.gpu)
     ]
     return "<tr>" + "".join([*cells, *verdicts, _cell(link)]) + "</tr>"
 

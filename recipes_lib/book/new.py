@@ -22,17 +22,26 @@ metric = "test accuracy"
 
 
 def create(book: Book, name: str, title: str) -> Path:
-    """Write the new recipe and return its notebook. Raises `BookError` for a name that is taken or no identifier."""
+    """Write the new recipe and return its notebook. Raises `BookError` for a name that is taken or
+    no identifier.
+    """
     path = book.root / CHAPTERS / f"{name}.ipynb"
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise BookError(f"{name!r} is no name for a recipe; use lower-case letters, digits and _, as in batch_size")
+        raise BookError(
+            f"{name!r} is no name for a recipe; use lower-case letters, digits and _, as in batch_size"
+        )
     if path.exists() or any(recipe.name == name for recipe in book.recipes):
         raise BookError(f"recipe {name!r} exists already; choose another name, or edit {path}")
     toc, claims = book.root / "_toc.yml", book.root / "claims.toml"
-    listed, rows = _listed(toc.read_text(encoding="utf-8"), name, toc), claims.read_text(encoding="utf-8")
+    listed, rows = (
+        _listed(toc.read_text(encoding="utf-8"), name, toc),
+        claims.read_text(encoding="utf-8"),
+    )
     claim_id = f"{name.replace('_', '-')}-template"
     text = TEMPLATE.read_text(encoding="utf-8").replace("CLAIM-ID", claim_id)
-    notebook = parse_notebook(text.replace("TITLE", json.dumps(title, ensure_ascii=False)[1:-1]), TEMPLATE)
+    notebook = parse_notebook(
+        text.replace("TITLE", json.dumps(title, ensure_ascii=False)[1:-1]), TEMPLATE
+    )
     for cell in notebook.cells:
         cell["id"] = uuid.uuid4().hex[:8]
     write_notebook(path, notebook)

@@ -18,7 +18,9 @@ def choose(recipe: Recipe, given: Mapping[str, str]) -> dict[str, Any]:
 
 def _value(recipe: Recipe, name: str, text: str) -> Any:
     if name not in recipe.parameters:
-        raise BookError(f"recipe {recipe.name!r} has no parameter {name!r}; {nearest(name, recipe.parameters)}")
+        raise BookError(
+            f"recipe {recipe.name!r} has no parameter {name!r}; {nearest(name, recipe.parameters)}"
+        )
     default = recipe.parameters[name]
     try:
         value = _typed(text, default)
@@ -65,8 +67,10 @@ def _device(device: str) -> str:
 def _dataset(dataset: str) -> str:
     folder = Path(dataset).expanduser()
     if ("/" in dataset or "\\" in dataset) and not folder.is_dir():
-        raise BookError(f"data folder {dataset} does not exist; give a folder with one sub-folder per class")
-    from recipes_lib import data
+        raise BookError(
+            f"data folder {dataset} does not exist; give a folder with one sub-folder per class"
+        )
+    from recipes_lib.data import sets as data
 
     if dataset in data.EMBEDDED or dataset in data.TORCHVISION:
         return dataset

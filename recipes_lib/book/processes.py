@@ -11,7 +11,13 @@ import psutil
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def run_tree(command: Sequence[str], folder: Path, environment: Mapping[str, str], *, stdout: int | None = None) -> int:
+def run_tree(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    stdout: int | None = None,
+) -> int:
     """Run a command and return its code; interrupted, kill all it started. Standard error is shown."""
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout)
     try:

@@ -40,7 +40,10 @@ class Recipe:
     def title(self) -> str:
         """The first heading, or the name."""
         lines = (
-            line for cell in self.notebook.cells if cell.cell_type == "markdown" for line in cell.source.split("\n")
+            line
+            for cell in self.notebook.cells
+            if cell.cell_type == "markdown"
+            for line in cell.source.split("\n")
         )
         return next((line[2:].strip() for line in lines if line.startswith("# ")), self.name)
 
@@ -52,7 +55,9 @@ class Recipe:
             return dict(pair for source in cells for pair in _literals(source))
         except (SyntaxError, ValueError) as error:
             remedy = "give every parameter a literal"
-            raise BookError(f"{self.path}: the cell tagged 'parameters' is not readable ({error}); {remedy}") from error
+            raise BookError(
+                f"{self.path}: the cell tagged 'parameters' is not readable ({error}); {remedy}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ class Book:
         for folder in (start, *start.parents):
             if (folder / "_toc.yml").is_file():
                 return cls(folder)
-        raise BookError(f"{start} is not inside a book (no _toc.yml here or above); change into the book's folder")
+        raise BookError(
+            f"{start} is not inside a book (no _toc.yml here or above); change into the book's folder"
+        )
 
     @cached_property
     def pages(self) -> list[str]:
@@ -76,7 +83,9 @@ class Book:
         try:
             return list(_files(yaml.safe_load(_read(path))))
         except yaml.YAMLError as error:
-            raise BookError(f"{path} is not YAML ({' '.join(str(error).split())}); repair it") from error
+            raise BookError(
+                f"{path} is not YAML ({' '.join(str(error).split())}); repair it"
+            ) from error
 
     @property
     def parts(self) -> dict[str, list[str]]:
@@ -87,7 +96,10 @@ class Book:
     @cached_property
     def recipes(self) -> list[Recipe]:
         """The listed notebooks under `chapters/`. Raises `BookError` where a listed one is missing."""
-        return [Recipe(name, self.root / CHAPTERS / f"{name}.ipynb") for name in _recipe_names(self.pages)]
+        return [
+            Recipe(name, self.root / CHAPTERS / f"{name}.ipynb")
+            for name in _recipe_names(self.pages)
+        ]
 
     def choose(self, names: Iterable[str]) -> list[Recipe]:
         """Pick recipes by name, all where no name is given. Raises `BookError` for an unknown name."""
@@ -95,7 +107,9 @@ class Book:
         wanted = list(dict.fromkeys(names)) or list(known)
         for name in wanted:
             if name not in known:
-                raise BookError(f"recipe {name!r} is not in {self.root / '_toc.yml'}; {nearest(name, known)}")
+                raise BookError(
+                    f"recipe {name!r} is not in {self.root / '_toc.yml'}; {nearest(name, known)}"
+                )
         return [known[name] for name in wanted]
 
     @cached_property
@@ -128,14 +142,18 @@ def parse_notebook(text: str, path: Path) -> Any:
     """Parse a version 4 notebook, cell sources joined. Raises `BookError` where `text` is none."""
     try:
         notebook = nbformat.v4.reads(text)
-        if notebook.nbformat == 4 and all(cell.cell_type and tags(cell) is not None for cell in notebook.cells):
+        if notebook.nbformat == 4 and all(
+            cell.cell_type and tags(cell) is not None for cell in notebook.cells
+        ):
             return notebook
         problem = f"notebook format {notebook.nbformat}"
     except ValueError as error:
         problem = f"not JSON: {error}"
     except (AttributeError, KeyError, TypeError):
         problem = "JSON, but without a notebook's cells"
-    raise BookError(f"{path} is no notebook ({problem}); restore it, for example with `git checkout {path.name}`")
+    raise BookError(
+        f"{path} is no notebook ({problem}); restore it, for example with `git checkout {path.name}`"
+    )
 
 
 def read_notebook(path: Path) -> Any:
@@ -162,7 +180,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BookError(f"cannot read {path} ({error.strerror}); restore it or take it out of _toc.yml") from error
+        raise BookError(
+            f"cannot read {path} ({error.strerror}); restore it or take it out of _toc.yml"
+        ) from error
     except UnicodeDecodeError as error:
         raise BookError(f"{path} is not UTF-8 text ({error.reason}); restore it") from error
 

@@ -17,9 +17,16 @@ from rich.table import Table
 
 from recipes_lib.book.files import write_whole
 from recipes_lib.book.fingerprint import versions
-from recipes_lib.cards import COLOURS, full_name
+from recipes_lib.evidence.cards import full_name
+from recipes_lib.evidence.forest import COLOURS
 
-STYLES = {"passed": "green", "unchanged": "green", "failed": "red", "interrupted": "red", "running": "cyan"}
+STYLES = {
+    "passed": "green",
+    "unchanged": "green",
+    "failed": "red",
+    "interrupted": "red",
+    "running": "cyan",
+}
 
 
 @dataclass
@@ -55,7 +62,13 @@ def table(outcomes: Sequence[Outcome]) -> Table:
     for row in outcomes:
         seconds = "" if row.seconds is None else f"{row.seconds:.1f}"
         said = verdicts(row.claims) + (f"; {row.error}" if row.error else "")
-        drawn.add_row(row.name, row.status, seconds, escape(said.removeprefix("; ")), style=STYLES.get(row.status))
+        drawn.add_row(
+            row.name,
+            row.status,
+            seconds,
+            escape(said.removeprefix("; ")),
+            style=STYLES.get(row.status),
+        )
     return drawn
 
 
@@ -65,16 +78,25 @@ def board(outcomes: Sequence[Outcome], console: Console) -> Iterator[Tell]:
     if not console.is_terminal:
         yield lambda row: console.print(_line(row), markup=False, highlight=False, soft_wrap=True)
         return
-    with Live(get_renderable=lambda: table(outcomes), console=console, transient=True, refresh_per_second=4):
+    with Live(
+        get_renderable=lambda: table(outcomes),
+        console=console,
+        transient=True,
+        refresh_per_second=4,
+    ):
         yield lambda row: None
 
 
 def _line(outcome: Outcome) -> str:
     seconds = "" if outcome.seconds is None else f"{outcome.seconds:.1f} s"
-    return "  ".join(part for part in (outcome.name, outcome.status, seconds, outcome.error) if part)
+    return "  ".join(
+        part for part in (outcome.name, outcome.status, seconds, outcome.error) if part
+    )
 
 
-def write_report(path: Path, outcomes: Sequence[Outcome], parameters: Mapping[str, Any], seconds: float) -> None:
+def write_report(
+    path: Path, outcomes: Sequence[Outcome], parameters: Mapping[str, Any], seconds: float
+) -> None:
     """Write `report.json`, whole. Raises `BookError` where it cannot be written."""
     report = {
         "created": now(),

@@ -1,4 +1,6 @@
-"""Execute recipes in parallel, longest first; keep finished notebooks whole; leave the unchanged alone."""
+"""Execute recipes in parallel, longest first; keep finished notebooks whole; leave the unchanged
+alone.
+"""
 
 import signal
 import time
@@ -62,7 +64,9 @@ def run(
     out = out.resolve()
     in_place = out == (book.root / CHAPTERS).resolve()
     if in_place and given:
-        raise BookError(f"outputs with changed parameters must not replace a chapter; drop {', '.join(given)} or --out")
+        raise BookError(
+            f"outputs with changed parameters must not replace a chapter; drop {', '.join(given)} or --out"
+        )
     # The chapters' own folder holds nothing but recipes.
     records = book.root / "_build" / CHAPTERS if in_place else out
     tasks = [
@@ -149,9 +153,13 @@ def _finished(task: Task, execution: Any) -> bool:
 
 
 def _why_not(task: Task) -> str | None:
-    """Say why an executed notebook may not take its place: an author's edit goes before our outputs."""
+    """Say why an executed notebook may not take its place: an author's edit goes before our
+    outputs.
+    """
     path = task.recipe.path
-    edited = task.output == path.resolve() and Recipe(task.recipe.name, path).text != task.recipe.text
+    edited = (
+        task.output == path.resolve() and Recipe(task.recipe.name, path).text != task.recipe.text
+    )
     return "the chapter was edited while it ran; run it again" if edited else None
 
 
@@ -174,7 +182,11 @@ def _clean(notebook: Any, task: Task) -> Any:
         if not cell.metadata.get("tags", True):
             del cell.metadata["tags"]
     notebook.metadata.pop("papermill", None)
-    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["kernelspec"] = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
     notebook.metadata["language_info"] = {"name": "python"}
     notebook.metadata["recipes"] = {
         "fingerprint": task.fingerprint,
@@ -190,7 +202,10 @@ def _clean(notebook: Any, task: Task) -> Any:
 def stop_signal() -> Iterator[Event]:
     """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
     stop = Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:

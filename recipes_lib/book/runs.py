@@ -1,4 +1,6 @@
-"""The page that says of each recipe when it ran, on what, with which versions, for how long, and to what verdicts."""
+"""The page that says of each recipe when it ran, on what, with which versions, for how long, and to
+what verdicts.
+"""
 
 from collections.abc import Sequence
 from html import escape
@@ -21,7 +23,13 @@ def to_html(pages: Sequence[Executed]) -> str:
 def _row(page: Executed) -> str:
     name, stamp = page.recipe.name, page.stamp
     link = f'<a href="{CHAPTERS}/{name}.html">{escape(name.replace("_", " "))}</a>'
-    versions = ", ".join(f"{of} {stamp[of]}" for of in ("python", "torch", "torchvision", "numpy") if of in stamp)
+    versions = ", ".join(
+        f"{of} {stamp[of]}" for of in ("python", "torch", "torchvision", "numpy") if of in stamp
+    )
     seconds = f"{page.about['seconds']:.0f}"
-    cells = (link, page.day, *map(escape, (page.hardware, versions, seconds, verdicts(page.claims))))
+    cells = (
+        link,
+        page.day,
+        *map(escape, (page.hardware, versions, seconds, verdicts(page.claims))),
+    )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

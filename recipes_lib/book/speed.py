@@ -20,7 +20,9 @@ def to_markdown(root: Path) -> str:
         record = json.loads((root / TABLE).read_text(encoding="utf-8"))
         parts = [_html(record)] + ([_figure(record)] if (root / FIGURE).exists() else [])
     except (ValueError, KeyError, TypeError) as error:
-        raise BookError(f"{root / TABLE} is no record of speed ({error!r}); run `make bench`") from error
+        raise BookError(
+            f"{root / TABLE} is no record of speed ({error!r}); run `make bench`"
+        ) from error
     return "\n\n".join(parts)
 
 
@@ -64,7 +66,9 @@ def _html_group(group: dict[str, Any]) -> str:
 def about(record: dict[str, Any]) -> str:
     """Say when and on what the record was measured."""
     machine = record["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items() if version)
+    versions = ", ".join(
+        f"{name} {version}" for name, version in record["versions"].items() if version
+    )
     loads = [group["load"] for group in record["groups"]]
     return (
         f"Measured on {record['date'][:10]} in {record['rounds']} rounds on {machine['processor']}, {record['cores']} "

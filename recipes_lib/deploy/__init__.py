@@ -1,0 +1,5 @@
+"""Serve a net on this machine and ask it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

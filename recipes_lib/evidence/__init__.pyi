@@ -1,0 +1,11 @@
+from . import plots as plots
+from .intervals import Comparison as Comparison
+from .intervals import compare as compare
+from .intervals import mean_interval as mean_interval
+from .registry import registered as registered
+from .study import CheckError as CheckError
+from .study import Study as Study
+from .timing import race as race
+from .tuning import Metric as Metric
+from .tuning import Tuned as Tuned
+from .verdicts import judge as judge

@@ -1,0 +1,66 @@
+"""Time sides against each other, in turns, so that what disturbs one disturbs all."""
+
+from collections.abc import Callable, Mapping
+from time import perf_counter, thread_time
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from recipes_lib.evidence.intervals import mean_interval
+from recipes_lib.hardware import Stopwatch
+
+
+def race(
+    sides: Mapping[str, Callable[[], Any]],
+    rounds: int = 30,
+    warm_up: int = 3,
+    *,
+    seconds: float = 0.0,
+    width: float = 0.02,
+) -> dict[str, NDArray[np.float64]]:
+    """Return the seconds that each side took, (rounds,), in rounds that each begin with another.
+
+    `rounds` is the least number; more are added until the interval of each side's ratio to the
+    first reaches `width` to either side, or until `seconds` are spent. The verdict has no say in
+    that. A ratio round by round is a paired sample for `study.claim`. Where there is no accelerator
+    and torch has one thread, this thread's own processor time is taken, which other programs
+    stretch less; a side that works in other threads or processes is then timed wrongly: use
+    `Stopwatch`.
+    """
+    clock = _thread_seconds if _alone() else _seconds
+    names, times = list(sides), {name: list[float]() for name in sides}
+    end = perf_counter() + seconds
+    while len(times[names[0]]) < warm_up + rounds or (
+        perf_counter() < end and _widest(times, warm_up) > width
+    ):
+        first = len(times[names[0]]) % len(names)
+        for name in names[first:] + names[:first]:
+            times[name].append(clock(sides[name]))
+    return {name: np.array(values[warm_up:]) for name, values in times.items()}
+
+
+def _widest(times: Mapping[str, list[float]], warm_up: int) -> float:
+    """How far the interval of a ratio to the first side reaches, as a share of the ratio."""
+    logs = [np.log(values[warm_up:]) for values in times.values()]
+    if len(logs) == 1 or len(logs[0]) < 2:
+        return 0.0
+    low, high = mean_interval(np.stack([side - logs[0] for side in logs[1:]], axis=1))
+    return float((high - low).max() / 2)
+
+
+def _alone() -> bool:
+    return not torch.accelerator.is_available() and torch.get_num_threads() == 1
+
+
+def _thread_seconds(work: Callable[[], Any]) -> float:
+    start = thread_time()
+    work()
+    return thread_time() - start
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    with Stopwatch() as watch:
+        work()
+    return watch.seconds

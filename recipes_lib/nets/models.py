@@ -1,0 +1,60 @@
+"""The few nets that several recipes share."""
+
+from itertools import pairwise
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+
+def mlp(shape: tuple[int, ...], num_classes: int, hidden: tuple[int, ...] = (64,)) -> nn.Sequential:
+    """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes)."""
+    sizes = (prod(shape), *hidden)
+    layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], num_classes))
+
+
+def cnn(
+    shape: tuple[int, ...], num_classes: int, channels: tuple[int, ...] = (8, 16)
+) -> nn.Sequential:
+    """Build a net of 3×3 convolutions, each normalised and halving the image: (N, C, H, W) to (N,
+    num_classes).
+    """
+    stages = [
+        layer
+        for before, after in pairwise((shape[0], *channels))
+        for layer in (
+            nn.Conv2d(before, after, 3, padding=1, bias=False),  # BatchNorm brings the bias
+            nn.BatchNorm2d(after),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+        )
+    ]
+    pixels = prod(size >> len(channels) for size in shape[1:])
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(channels[-1] * pixels, num_classes))
+
+
+class LSTM(nn.Module):
+    """Read an image from its first value to its last, `width` values a step: (N, *shape) to logits
+    (N, num_classes).
+
+    The cell of Hochreiter & Schmidhuber (1997, with a forget gate), written out so that it can be
+    stacked.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], num_classes: int, hidden: int = 32, width: int | None = None
+    ) -> None:
+        super().__init__()
+        self.width = width or shape[-1]
+        self.gates = nn.Linear(self.width + hidden, 4 * hidden)
+        self.head = nn.Linear(hidden, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits (N, num_classes) of images (N, C, H, W)."""
+        state = memory = x.new_zeros(len(x), self.head.in_features)
+        for values in x.flatten(1).split(self.width, dim=1):  # each (N, width)
+            take, forget, new, give = self.gates(torch.cat([values, state], dim=1)).chunk(4, dim=1)
+            memory = forget.sigmoid() * memory + take.sigmoid() * new.tanh()
+            state = give.sigmoid() * memory.tanh()
+        return self.head(state)  # type: ignore[no-any-return]
