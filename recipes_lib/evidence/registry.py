@@ -1,4 +1,4 @@
-"""The registry of claims: what is put to the test, who says so, by what margin, fixed beforehand."""
+"""The registry of claims: what is put to the test, who says so, by what margin, fixed before."""
 
 import os
 import tomllib
