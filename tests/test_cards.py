@@ -70,11 +70,11 @@ def test_an_effect_reads_in_its_unit(changes: dict[str, Any], said: str) -> None
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "above 1 points"),
-        ({"better": "lower"}, "below −1 points"),
+        ({}, "above 1 point"),
+        ({"better": "lower"}, "below −1 point"),
         ({"unit": "ratio", "better": "lower", "margin": 0.05}, "below 0.95×"),
         ({"unit": "ratio", "better": "same", "margin": 0.05}, "within ±5%"),
-        ({"better": "different"}, "beyond ±1 points"),
+        ({"better": "different"}, "beyond ±1 point"),
         ({"unit": "largest difference", "interval": None, "margin": 1e-9}, "at most 1e-09"),
     ],
 )

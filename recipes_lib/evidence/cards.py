@@ -33,9 +33,13 @@ def number(value: float, record: Record) -> str:
     """One number in the unit of the record: points, a ratio, or plain."""
     if record["unit"] == "ratio":
         return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
-    if record["metric"] in ("accuracy", "share"):
+    if _in_points(record):
         return f"{100 * value:+.1f}".replace("-", "−")
     return f"{value:+.3g}".replace("-", "−")
+
+
+def _in_points(record: Record) -> bool:
+    return record["unit"] == "difference" and record["metric"] in ("accuracy", "share")
 
 
 def effect(record: Record) -> str:
@@ -45,9 +49,8 @@ def effect(record: Record) -> str:
     if record["interval"] is None:
         return f"{record['unit']} {record['effect']:.2g}"
     value, low, high = (number(one, record) for one in (record["effect"], *record["interval"]))
-    points = " points" if record["metric"] in ("accuracy", "share") else ""
-    times = "×" if record["unit"] == "ratio" else ""
-    return f"{value}{times}{points} ({low} to {high})"
+    unit = "×" if record["unit"] == "ratio" else " points" if _in_points(record) else ""
+    return f"{value}{unit} ({low} to {high})"
 
 
 def needed(record: Record) -> str:
@@ -65,8 +68,9 @@ def needed(record: Record) -> str:
 
 
 def _size(value: float, record: Record) -> str:
-    if record["metric"] in ("accuracy", "share"):
-        return f"{100 * value:g} points".replace("-", "−")
+    if _in_points(record):
+        points = f"{100 * value:g}".replace("-", "−")
+        return f"{points} point{'' if points.strip('−') == '1' else 's'}"
     return f"{value:g}".replace("-", "−")
 
 

@@ -37,8 +37,8 @@ def compare(
     Wald interval of paired proportions (doi:10.3102/1076998611411915), for which replicates that
     all agree are no proof of certainty. Raises `ValueError` for values that cannot be paired.
 
-    >>> compare([0.93, 0.95, 0.94], [0.91, 0.92, 0.93], test_ratio=1 / 3).effect
-    0.02
+    >>> compare([0.75, 1.0, 0.5], [0.5, 0.5, 0.5], test_ratio=1 / 3).effect
+    0.25
     """
     pair = _paired(treatment, control)
     if ratio and (pair <= 0).any():
