@@ -1,8 +1,10 @@
 from time import sleep
 
+import numpy as np
 import pytest
 import torch
 
+from recipes_lib.evidence.intervals import compare
 from recipes_lib.evidence.timing import race
 
 
@@ -29,3 +31,22 @@ def test_only_own_work_counts_on_one_thread():
         or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
     )
     torch.set_num_threads(before)
+
+
+def test_rounds_are_added_until_the_ratio_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng, clock = np.random.default_rng(0), iter(range(10**6))
+    monkeypatch.setattr("recipes_lib.evidence.timing.perf_counter", lambda: next(clock) * 1e-3)
+    noise = {"a": 0.3, "b": 0.3}
+    monkeypatch.setattr(
+        "recipes_lib.evidence.timing._seconds", lambda work: np.exp(rng.normal(0, noise[work()]))
+    )
+    monkeypatch.setattr("recipes_lib.evidence.timing._alone", lambda: False)
+    sides = {"a": lambda: "a", "b": lambda: "b"}
+    noisy = race(sides, rounds=10, seconds=1e9)
+    assert len(noisy["a"]) == len(noisy["b"]) > 100
+    low, high = compare(noisy["b"], noisy["a"], ratio=True).interval
+    assert np.log(high / low) / 2 <= 0.02
+    assert len(race(sides, rounds=10)["a"]) == 10  # without a budget, no more than was asked for
+    assert len(race(sides, rounds=10, seconds=0.02)["a"]) < 40  # the budget is spent
+    noise |= {"a": 1e-3, "b": 1e-3}
+    assert len(race(sides, rounds=10, seconds=1e9)["a"]) == 10
