@@ -5,3 +5,6 @@ from .imagenet import save as save
 from .models import LSTM as LSTM
 from .models import cnn as cnn
 from .models import mlp as mlp
+from .transfer import Features as Features
+from .transfer import fine_tune as fine_tune
+from .transfer import random_twin as random_twin
