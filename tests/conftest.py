@@ -23,39 +23,39 @@ rate = 0.5  # any number
 flag = True  # True, False
 dataset = "digits"  # a name or a folder"""
 
-# What recipes_lib.evidence does, as far as the book sees it: a card with a number that is new on
-# every run.
-STUDY = """\
+SETUP = """\
+import importlib.util
 import os
-import time
 
-from IPython.display import display
+if importlib.util.find_spec("recipes_lib") is None:  # as in Colab
+    source = os.environ.get("RECIPES_SOURCE", "..")
+    %pip install --quiet {source}"""
+STUDY = f"""\
+import sys
 
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from standin import Study
 
-source = os.environ.get("RECIPES_SOURCE", "..")
-
-
-class Study:
-    def claim(self, id, effect, source="S1", expect="supported"):
-        verdict = "supported" if effect > 0 else "contradicted"
-        record = {"id": id, "case": "", "source": source, "statement": f"{id} holds.", "verdict": verdict}
-        record |= {"expect": expect, "differs": verdict != expect, "effect": effect, "interval": [effect, effect]}
-        record |= {"unit": "difference", "n": 8, "device": "cpu", "seconds": time.time()}
-        record |= {"versions": {"device": "cpu", "processor": "A processor", "threads": 1, "torch": "2.0"}}
-        html = f'<p>{verdict} <span class="measured">{time.time()}\\n</span></p>'
-        data = {"text/plain": f"{id} {verdict.upper()}", "text/html": html}
-        display(data, raw=True, metadata={"claim": record})"""
+study = Study()"""
 
 CLAIMS = """\
-[sources]
-S1 = "A book & its author"
+[source.S1]
+author = "A. Writer"
+year = 2024
+title = "A book & its author"
+
+[recipe.good]
+dataset = "digits"
+presumes = "a net that trains"
 
 [[claim]]
 id = "it-works"
 recipe = "good"
-claim = "it works"
+statement = "it-works holds."
 sources = ["S1"]
-metric = "none"
+by_source = true
+metric = "accuracy"
+checks = ["it is plugged in"]
 """
 
 TOC = """\
@@ -103,28 +103,30 @@ def recipe(*cells: str) -> Any:
     return v4.new_notebook(cells=body, metadata={"kernelspec": kernel})
 
 
+SECTIONS = (
+    "Problem",
+    "Solution",
+    "How it works",
+    "Measured",
+    "Verdict",
+    "Use it",
+    "What would fool us",
+    "Sources",
+)
+CELLS = {
+    "Measured": [STUDY, 'study.check("it is plugged in")'],
+    "Verdict": ['study.claim("it-works", 0.5)', "study.summary()"],
+}
+
+
 def good_recipe() -> Any:
     """A notebook that keeps the whole contract once it has run."""
     notebook = recipe()
     notebook.cells[0].source += "\n\n**Short answer.** It does. Try it."
-    notebook.cells.append(code(STUDY, "setup"))
-    for section in (
-        "Problem",
-        "Solution",
-        "How it works",
-        "Measured",
-        "Verdict",
-        "Use it",
-        "Pitfalls",
-        "Sources",
-    ):
-        notebook.cells.append(
-            v4.new_markdown_cell(
-                f"## {section}\n\nSee [there](https://doi.org/10.1234/5.678), at `0.001`."
-            )
-        )
-        if section == "Verdict":
-            notebook.cells.append(code('Study().claim("it-works", 0.5)'))
+    notebook.cells.append(code(SETUP, "setup"))
+    for section in SECTIONS:
+        text = f"## {section}\n\nSee [there](https://doi.org/10.1234/5.678), at `0.001`."
+        notebook.cells += [v4.new_markdown_cell(text), *map(code, CELLS.get(section, []))]
     return notebook
 
 

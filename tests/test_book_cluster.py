@@ -122,7 +122,7 @@ def test_a_task_that_is_cancelled_at_its_very_start_leaves_nothing(
     monkeypatch.setattr(subprocess, "Popen", interrupted)
     before = psutil.Process().children(recursive=True)
     success, _, _, seconds = cluster._execute(
-        v4.writes(recipe("import time\ntime.sleep(60)")), {}, 1
+        v4.writes(recipe("import time\ntime.sleep(60)")), {}, 1, {}
     )
     assert (success, seconds < 5) == (False, True)
     assert psutil.Process().children(recursive=True) == before

@@ -76,7 +76,10 @@ def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
         "no:cacheprovider",
         *paths,
     ]
-    return run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1")) == 0
+    return (
+        run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1") | book.environment)
+        == 0
+    )
 
 
 def _left_out(path: Path) -> list[str]:

@@ -68,12 +68,11 @@ def list_() -> None:
     for recipe in book.recipes:
         path = book.root / EXECUTED / recipe.path.name
         done = path if last_run(path) else recipe.path
-        claims = sum(claim["recipe"] == recipe.name for claim in book.claims)
         seconds = last_run(done).get("seconds")
         table.add_row(
             recipe.name,
             escape(recipe.title),
-            str(claims),
+            str(len(book.registry.of(recipe.name))),
             escape(", ".join(f"{name}={value!r}" for name, value in recipe.parameters.items())),
             "" if seconds is None else f"{seconds:.1f}",
             report.verdicts(claim_records(read_notebook(done))),

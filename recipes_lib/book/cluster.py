@@ -43,14 +43,20 @@ class Cluster:
         self._most = max(1, *(int(node.get("CPU", 0)) for node in fitting))
         self._tasks: list[Any] = []
 
-    def start(self, text: str, parameters: Mapping[str, Any], threads: int) -> "ClusterExecution":
+    def start(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        threads: int,
+        environment: Mapping[str, str],
+    ) -> "ClusterExecution":
         """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of
         its processors.
         """
         threads = min(threads, self._most)
         share = min(1.0, self._gpus * threads / self.cpus)
         work = self._ray.remote(num_cpus=threads, num_gpus=share, max_retries=0)(_execute)
-        self._tasks.append(work.remote(text, dict(parameters), threads))
+        self._tasks.append(work.remote(text, dict(parameters), threads, dict(environment)))
         return ClusterExecution(self._ray, self._tasks[-1])
 
     def close(self) -> None:
@@ -103,11 +109,13 @@ class ClusterExecution:
             self._ray.cancel(self._task)
 
 
-def _execute(text: str, parameters: dict[str, Any], threads: int) -> End:
+def _execute(
+    text: str, parameters: dict[str, Any], threads: int, environment: dict[str, str]
+) -> End:
     # Ray interrupts a cancelled task wherever it is: an exception could lose a process that has
     # only just begun.
     with stop_signal() as stop:
-        execution = Execution(text, parameters, threads)
+        execution = Execution(text, parameters, threads, environment)
         try:
             while (success := execution.poll()) is None and not stop.wait(0.05):
                 pass

@@ -20,7 +20,7 @@ SECTIONS = [
     "Measured",
     "Verdict",
     "Use it",
-    "Pitfalls",
+    "What would fool us",
     "Sources",
 ]
 PARAMETERS = {"device": "auto", "scale": "quick", "seed": 0}
@@ -157,15 +157,17 @@ def _prose(cells: Sequence[Any]) -> Iterator[str]:
 
 
 def _cards(book: Book, recipe: Recipe) -> Iterator[str]:
-    claims = {claim["id"]: claim for claim in book.claims if claim["recipe"] == recipe.name}
-    records = claim_records(recipe.notebook)
-    for missing in sorted(claims.keys() - {record["id"] for record in records}):
-        yield f"has no card for the claim {missing!r} of claims.toml; measure it"
-    for record in records:
-        name, sources = record["id"], set(re.findall(r"[^\s,;·]+", record["source"]))
-        if name not in claims:
-            yield f"claims {name!r}, which claims.toml does not list under this recipe; add it there"
-        elif sources != set(claims[name]["sources"]):
-            yield f"claim {name!r} names {record['source']!r} as source, not {claims[name]['sources']}; agree"
-        if record["verdict"] != record["expect"]:
-            yield f"claim {name!r} is {record['verdict']}, not {record['expect']}; mend what is wrong"
+    claims = {claim.id: claim for claim in book.registry.of(recipe.name)}
+    wanted = {(claim.id, case.name) for claim in claims.values() for case in claim.cases}
+    records = {(row["id"], row["case"]): row for row in claim_records(recipe.notebook)}
+    for name, case in sorted(wanted - records.keys()):
+        yield f"has no card for {_named(name, case)} of the registry; measure it"
+    for (name, case), record in records.items():
+        if (name, case) not in wanted:
+            yield f"claims {_named(name, case)}, which is not registered for it; register it"
+        elif record.get("registered") != claims[name].digest:
+            yield f"claim {name!r} was registered anew since it was run; run it again"
+
+
+def _named(name: str, case: str) -> str:
+    return f"{name!r}, case {case!r}" if case else repr(name)

@@ -21,9 +21,18 @@ LOST_START = "Kernel died before replying"
 
 
 class Execution:
-    """A notebook text under execution by papermill, in a scratch folder, on `threads` threads."""
+    """A notebook text under execution by papermill, in a scratch folder, on `threads` threads.
 
-    def __init__(self, text: str, parameters: Mapping[str, Any], threads: int) -> None:
+    Its kernel gets `environment` on top of this process's own.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        parameters: Mapping[str, Any],
+        threads: int,
+        environment: Mapping[str, str],
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="recipes-", ignore_cleanup_errors=True)
         self._scratch = Path(self._folder.name)
         (self._scratch / "work").mkdir()
@@ -43,7 +52,9 @@ class Execution:
         ]
         # What somebody has IPython do at its start is no part of a recipe.
         private = {"IPYTHONDIR": str(self._scratch / "ipython")}
-        self._environment = os.environ | dict.fromkeys(THREADS, str(threads)) | private
+        self._environment = (
+            os.environ | dict.fromkeys(THREADS, str(threads)) | private | dict(environment)
+        )
         self._retried = False
         self._start()
 

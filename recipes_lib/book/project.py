@@ -1,7 +1,6 @@
-"""The book on disk: its root, its recipes in the order of `_toc.yml`, its list of claims."""
+"""The book on disk: its root, its recipes in the order of `_toc.yml`, its registry of claims."""
 
 import ast
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,6 +10,15 @@ from typing import Any
 
 import nbformat
 import yaml
+
+from recipes_lib.evidence.registry import (
+    OTHER,
+    PATH,
+    Claim,
+    Registry,
+    RegistryError,
+    read,
+)
 
 CHAPTERS = "chapters"
 
@@ -112,23 +120,35 @@ class Book:
                 )
         return [known[name] for name in wanted]
 
+    @property
+    def claims_file(self) -> Path:
+        """Where the registry is: in the library that this book ships, else beside `_toc.yml`."""
+        shipped = self.root / "recipes_lib" / PATH.name
+        return shipped if shipped.exists() else self.root / PATH.name
+
     @cached_property
-    def _claims_file(self) -> dict[str, Any]:
-        path = self.root / "claims.toml"
+    def registry(self) -> Registry:
+        """The registry, empty where there is none. Raises `BookError` where it breaks the rules."""
         try:
-            return tomllib.loads(_read(path)) if path.exists() else {}
-        except tomllib.TOMLDecodeError as error:
-            raise BookError(f"{path} is not TOML ({error}); repair it") from error
+            return read(self.claims_file) if self.claims_file.exists() else Registry()
+        except RegistryError as error:
+            raise BookError(str(error)) from error
 
     @property
-    def claims(self) -> list[dict[str, Any]]:
-        """The rows of `claims.toml`: id, recipe, claim, sources, metric."""
-        return list(self._claims_file.get("claim", []))
+    def claims(self) -> list[Claim]:
+        """Every registered claim, in order."""
+        return list(self.registry.claims.values())
 
     @property
     def sources(self) -> dict[str, str]:
-        """Who claims: short name to full reference."""
-        return dict(self._claims_file.get("sources", {}))
+        """Who claims: author and year to the full reference."""
+        return {source.short: source.full for source in self.registry.sources.values()}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What kernels need to know: the registry of a book that is not the library's own."""
+        other = self.claims_file.exists() and self.claims_file.resolve() != PATH
+        return {OTHER: str(self.claims_file.resolve())} if other else {}
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -167,9 +187,13 @@ def tags(cell: Any) -> list[str]:
 
 
 def claim_records(notebook: Any) -> list[dict[str, Any]]:
-    """The records that claim cards carry, in order."""
+    """The records that claim panels carry, one a case, in order."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    return [output.metadata["claim"] for output in outputs if "claim" in output.get("metadata", {})]
+    panels = [out.metadata["claim"] for out in outputs if "claim" in out.get("metadata", {})]
+    # Before panels had several cases, a card carried its one record bare.
+    return [
+        record for panel in panels for record in (panel if isinstance(panel, list) else [panel])
+    ]
 
 
 def _recipe_names(pages: Iterable[str]) -> list[str]:

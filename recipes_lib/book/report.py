@@ -17,7 +17,7 @@ from rich.table import Table
 
 from recipes_lib.book.files import write_whole
 from recipes_lib.book.fingerprint import versions
-from recipes_lib.evidence.cards import full_name
+from recipes_lib.evidence.cards import Record, full_name
 from recipes_lib.evidence.forest import COLOURS
 
 STYLES = {
@@ -39,11 +39,18 @@ class Outcome:
     output: str | None = None
     error: str | None = None
     claims: list[dict[str, Any]] = field(default_factory=list)
+    differing: list[str] = field(default_factory=list)  # claims whose verdict is not the book's
 
-    @property
-    def differing(self) -> list[str]:
-        """The claims whose verdict is not the book's."""
-        return [full_name(record) for record in self.claims if record["differs"]]
+    def tell(self, records: list[dict[str, Any]], book: Sequence[Record]) -> None:
+        """Take the records of its run, and compare their verdicts with those of the book."""
+        told = {(record["id"], record["case"]): record["verdict"] for record in book}
+        self.claims = records
+        self.differing = [
+            f"{full_name(record)}: {record['verdict']}, not {verdict}"
+            for record in records
+            if (verdict := told.get((record["id"], record["case"])))
+            not in (None, record["verdict"])
+        ]
 
 
 Tell = Callable[[Outcome], None]

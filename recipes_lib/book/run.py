@@ -80,7 +80,7 @@ def run(
     if changed:
         # The cluster comes first: it installs signal handlers of its own.
         with (
-            _workers(engine, address) as (cpus, start),
+            _workers(engine, address, book.environment) as (cpus, start),
             stop_signal() as stop,
             report.board(outcomes, console) as tell,
         ):
@@ -92,19 +92,21 @@ def run(
 
 
 @contextmanager
-def _workers(engine: str, address: str | None) -> Iterator[tuple[int, Start]]:
+def _workers(
+    engine: str, address: str | None, environment: Mapping[str, str]
+) -> Iterator[tuple[int, Start]]:
     """Yield how many processors there are, and how an execution starts on them."""
     # Imported late: only a real run needs it, and it knows the limits of a container.
     from joblib import cpu_count
 
     if engine == "local":
-        yield cpu_count(), Execution
+        yield cpu_count(), partial(Execution, environment=environment)
         return
     from recipes_lib.book.cluster import Cluster
 
     cluster = Cluster(address, cpu_count())
     try:
-        yield cluster.cpus, cluster.start
+        yield cluster.cpus, partial(cluster.start, environment=environment)
     finally:
         cluster.close()
 
@@ -114,7 +116,7 @@ def _unchanged(task: Task) -> bool:
         return False
     done, row = read_notebook(task.output), task.outcome
     row.status, row.seconds, row.output = "unchanged", task.last["seconds"], str(task.output)
-    row.claims = claim_records(done)
+    row.tell(claim_records(done), claim_records(task.recipe.notebook))
     return True
 
 
@@ -165,7 +167,7 @@ def _why_not(task: Task) -> str | None:
 
 def _keep(task: Task, notebook: Any) -> None:
     row, failure = task.outcome, task.failures / task.recipe.path.name
-    row.claims = claim_records(notebook)
+    row.tell(claim_records(notebook), claim_records(task.recipe.notebook))
     if row.error:
         write_notebook(failure, notebook)
     else:

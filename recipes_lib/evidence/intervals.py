@@ -1,13 +1,13 @@
 """The one place where intervals are computed: of comparisons, and of the curves in figures."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, stdtrit
 
-Unit = Literal["difference", "ratio", "largest difference"]
+from recipes_lib.evidence.verdicts import Unit
+
 Values = NDArray[np.float64]
 SHARES, STUDENT, CORRECTED = "shares", "Student", "corrected"
 

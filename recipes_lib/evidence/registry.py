@@ -9,8 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
-from recipes_lib.evidence.intervals import Unit
-from recipes_lib.evidence.verdicts import Better
+from recipes_lib.evidence.verdicts import Better, Unit
 
 PATH = Path(__file__).parents[1] / "claims.toml"
 OTHER = "RECIPES_CLAIMS"  # names the registry of another book, which is read beside ours

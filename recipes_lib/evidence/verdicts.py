@@ -2,8 +2,7 @@
 
 from typing import Final, Literal
 
-from recipes_lib.evidence.intervals import Unit
-
+Unit = Literal["difference", "ratio", "largest difference"]
 Verdict = Literal["supported", "contradicted", "undecided", "none"]
 Better = Literal["higher", "lower", "same", "different"]
 SUPPORTED: Final = "supported"
