@@ -110,7 +110,12 @@ def test_the_unchanged_is_left_alone_until_anything_it_depends_on_changes(
     assert status() == "passed"
     assert status("--seed", "1") == "passed"
     assert status("--seed", "1") == "unchanged"
-    monkeypatch.setattr(fingerprint, "_library", lambda: {"data.py": "changed"})
+    rows = root / "claims.toml"
+    rows.write_text(f"# A comment.\n{rows.read_text()}\n[recipe.other]\ndataset = 'digits'\n")
+    assert status("--seed", "1") == "unchanged"
+    rows.write_text(rows.read_text().replace("a net that trains", "two nets"))
+    assert status("--seed", "1") == "passed"
+    rows.write_text(rows.read_text().replace("A. Writer", "Another"))
     assert status("--seed", "1") == "passed"
 
 

@@ -14,6 +14,10 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from recipes_lib.book.project import Recipe, tags
+from recipes_lib.book.reach import Library
+from recipes_lib.evidence.registry import Registry
+
+LIBRARY = Library(Path(__file__).parents[1])
 
 
 def source_digest(notebook: Any) -> str:
@@ -29,17 +33,20 @@ def source_digest(notebook: Any) -> str:
     return _digest([(tags(cell), cell.source) for cell in code])
 
 
-def fingerprint(recipe: Recipe, parameters: Mapping[str, Any]) -> str:
-    """Digest the cells, the merged parameters, the library, the versions and the reader's data
-    folders.
+def fingerprint(recipe: Recipe, parameters: Mapping[str, Any], registry: Registry) -> str:
+    """Digest the cells, the merged parameters, the modules that the cells reach, what is registered
+    of the recipe, the versions and the reader's data folders.
     """
     cells = [(cell.cell_type, tags(cell), cell.source) for cell in recipe.notebook.cells]
+    modules = LIBRARY.reach(source for kind, _, source in cells if kind == "code")
+    registered = [registry.protocols.get(recipe.name), registry.of(recipe.name)]
     folders = {
         value: _contents(value)
         for value in parameters.values()
         if isinstance(value, str) and "/" in value
     }
-    return _digest([cells, sorted(parameters.items()), _library(), versions(), folders])
+    known = [sorted(parameters.items()), modules, registered, versions(), folders]
+    return _digest([cells, *known])
 
 
 @cache
@@ -50,11 +57,6 @@ def versions() -> dict[str, str]:
         need.name for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})
     ]
     return {"python": platform.python_version()} | {name: version(name) for name in names}
-
-
-def _library() -> dict[str, str]:
-    files = sorted(Path(__file__).parents[1].glob("*.py"))
-    return {file.name: sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def _contents(folder: str) -> list[tuple[str, int, int]]:

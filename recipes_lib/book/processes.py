@@ -1,9 +1,11 @@
 """Child processes that leave nobody behind: kernels have process groups of their own."""
 
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psutil
@@ -37,3 +39,18 @@ def kill_tree(process: subprocess.Popen[Any]) -> None:
                 with suppress(psutil.NoSuchProcess):
                     member.kill()
     process.wait()
+
+
+@contextmanager
+def stop_signal() -> Iterator[Event]:
+    """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
+    stop = Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

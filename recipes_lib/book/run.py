@@ -2,7 +2,6 @@
 alone.
 """
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,7 +17,9 @@ from recipes_lib.book import parameters, report
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.files import make_writable, write_notebook
 from recipes_lib.book.fingerprint import fingerprint, source_digest
+from recipes_lib.book.processes import stop_signal
 from recipes_lib.book.project import CHAPTERS, Book, BookError, Recipe, claim_records, read_notebook
+from recipes_lib.evidence.registry import Registry
 
 EXECUTED = Path("_build") / "executed"
 Start = Callable[..., Any]  # text, parameters, threads to an `Execution`, or what answers the same
@@ -30,12 +31,14 @@ class Task:
 
     recipe: Recipe
     given: dict[str, Any]
+    registry: Registry
     output: Path
     failures: Path
 
     def __post_init__(self) -> None:
         self.outcome = report.Outcome(self.recipe.name)
-        self.fingerprint = fingerprint(self.recipe, self.recipe.parameters | self.given)
+        parameters = self.recipe.parameters | self.given
+        self.fingerprint = fingerprint(self.recipe, parameters, self.registry)
         self.last = last_run(self.output)
         self.expected = (self.last or last_run(self.recipe.path)).get("seconds", float("inf"))
 
@@ -70,7 +73,13 @@ def run(
     # The chapters' own folder holds nothing but recipes.
     records = book.root / "_build" / CHAPTERS if in_place else out
     tasks = [
-        Task(recipe, parameters.choose(recipe, given), out / recipe.path.name, records / "failed")
+        Task(
+            recipe,
+            parameters.choose(recipe, given),
+            book.registry,
+            output=out / recipe.path.name,
+            failures=records / "failed",
+        )
         for recipe in book.choose(names)
     ]
     for folder in {out, records}:
@@ -198,18 +207,3 @@ def _clean(notebook: Any, task: Task) -> Any:
         "parameters": task.recipe.parameters | task.given,
     }
     return notebook
-
-
-@contextmanager
-def stop_signal() -> Iterator[Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
-    stop = Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
