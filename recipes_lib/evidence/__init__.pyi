@@ -2,6 +2,8 @@ from . import plots as plots
 from .intervals import Comparison as Comparison
 from .intervals import compare as compare
 from .intervals import mean_interval as mean_interval
+from .predictions import confusion as confusion
+from .predictions import mistakes as mistakes
 from .registry import registered as registered
 from .study import CheckError as CheckError
 from .study import Study as Study

@@ -1,4 +1,5 @@
 from . import models as models
+from . import transfer as transfer
 from .imagenet import lite0 as lite0
 from .imagenet import pretrained as pretrained
 from .imagenet import save as save
