@@ -1,83 +1,29 @@
-"""How records read: an effect in words, a claim's panel, a check's line, the table of a page."""
+"""How records look: a claim's panel, a check's line, the table of a page. HTML, styles inline."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import Any
 
 from recipes_lib.evidence.forest import COLOURS, forest, span_of
+from recipes_lib.evidence.words import Record as Record
+from recipes_lib.evidence.words import by_claim as by_claim
+from recipes_lib.evidence.words import effect as effect
+from recipes_lib.evidence.words import full_name as full_name
+from recipes_lib.evidence.words import needed as needed
+from recipes_lib.evidence.words import sharper, whose
+from recipes_lib.evidence.words import tally as tally
+from recipes_lib.evidence.words import verdict as verdict
+from recipes_lib.evidence.words import who as who
 
-Record = Mapping[str, Any]
 # Comparisons of outputs skip what stands between these: numbers, and verdicts of timings.
 OPEN, CLOSE = "<!--measured-->", "<!--/measured-->"
-CELL = "padding:0.15em 0.7em 0.15em 0;text-align:left;vertical-align:middle"
-PANEL = "border-left:0.3em solid {};padding:0.1em 1em;margin:0 0 1em"
-WORDS = {"none": "no verdict"}
-
-
-def full_name(record: Record) -> str:
-    """Return the claim's id, with its case where it has several."""
-    return f"{record['id']} ({record['case']})" if record.get("case") else str(record["id"])
-
-
-def who(record: Record) -> str:
-    """Say who claims it."""
-    named = "; ".join(record["sources"])
-    if not named:
-        return "this book’s question"
-    return named if record["by_source"] else f"this book, sharper than {named}"
-
-
-def number(value: float, record: Record) -> str:
-    """One number in the unit of the record: points, a ratio, or plain."""
-    if record["unit"] == "ratio":
-        return f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
-    if _in_points(record):
-        return f"{100 * value:+.1f}".replace("-", "−")
-    return f"{value:+.3g}".replace("-", "−")
-
-
-def _in_points(record: Record) -> bool:
-    return record["unit"] == "difference" and record["metric"] in ("accuracy", "share")
-
-
-def effect(record: Record) -> str:
-    """Return the effect with its 95% interval, in words: `+0.8 points (+0.5 to +1.1)`."""
-    if record["effect"] is None:
-        return "not measured here"
-    if record["interval"] is None:
-        return f"{record['unit']} {record['effect']:.2g}"
-    value, low, high = (number(one, record) for one in (record["effect"], *record["interval"]))
-    unit = "×" if record["unit"] == "ratio" else " points" if _in_points(record) else ""
-    return f"{value}{unit} ({low} to {high})"
-
-
-def needed(record: Record) -> str:
-    """Say what the claim needs."""
-    margin = record["margin"]
-    if record["interval"] is None:
-        return f"at most {margin:.2g}"
-    if record["better"] in ("same", "different"):
-        bounds = f"{margin:.0%}" if record["unit"] == "ratio" else _size(margin, record)
-        return f"{'within' if record['better'] == 'same' else 'beyond'} ±{bounds}"
-    up = record["better"] == "higher"
-    if record["unit"] == "ratio":
-        return f"{'above' if up else 'below'} {1 + (margin if up else -margin):.3g}×"
-    return f"{'above' if up else 'below'} {_size(margin if up else -margin, record)}"
-
-
-def _size(value: float, record: Record) -> str:
-    if _in_points(record):
-        points = f"{100 * value:g}".replace("-", "−")
-        return f"{points} point{'' if points.strip('−') == '1' else 's'}"
-    return f"{value:g}".replace("-", "−")
-
-
-def verdict(record: Record) -> str:
-    """The verdict in words, with what holds instead."""
-    said = WORDS.get(record["verdict"], record["verdict"])
-    return f"{said}: {record['instead']}" if record["instead"] else str(said)
+# Jupyter and Colab align and stripe tables their own way; what is inline goes before that.
+CELL = "padding:0.2em 0.8em 0.2em 0;text-align:left;vertical-align:middle;background:none"
+HEAD = f"{CELL};font-weight:normal;white-space:nowrap"
+TABLE = "border-collapse:collapse;margin:0;width:auto;color:inherit"
+PANEL = "border-left:0.3em solid {};padding:0.1em 0 0.1em 1em;margin:0 0 1em"
+DENSE = 10  # pixels a case, where a claim has one row
 
 
 def measured(text: str) -> str:
@@ -101,22 +47,31 @@ def _may_differ(record: Record, said: str) -> str:
 def panel(records: Sequence[Record]) -> str:
     """The claim as HTML: its cases as rows of a forest plot, settings and checks below."""
     first = records[0]
-    same_unit = len({record["unit"] for record in records}) == 1
-    drawn = [record for record in records if record["interval"]]
-    span = span_of(drawn) if same_unit and drawn else None
-    rows = "".join(_case_row(record, span) for record in records)
-    head = "".join(
-        f'<th scope="col" style="{CELL};font-weight:normal;opacity:0.75">{name}</th>'
-        for name in ("Case", "Verdict", "Effect against its margin", "Effect, 95% interval")
-    )
+    heads = ("Case", "Verdict", "Effect against its margin", "Effect, 95% interval")
+    cases = table(heads, _case_rows(records), f"Cases of {first['id']}")
     border = "#8a8a8a" if any(record["timing"] for record in records) else _colour(records)
     return (
         f'<div class="claim" id="claim-{escape(first["id"])}" style="{PANEL.format(border)}">'
-        f"<p><strong>{escape(first['statement'])}</strong><br>"
-        f"<small>{escape(who(first))} · <code>{escape(first['id'])}</code></small></p>"
-        f'<table style="border-collapse:collapse;margin:0"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table>{_details(records)}</div>"
+        f'<p style="margin:0 0 0.4em"><strong>{escape(first["statement"])}</strong><br>'
+        f"<small>{escape(whose(records))} · <code>{escape(first['id'])}</code></small></p>"
+        f"{cases}{_details(records)}</div>"
     )
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+    """A table whose first column heads its rows; on a narrow screen it scrolls by itself."""
+    top = "".join(f'<th scope="col" style="{HEAD}">{name}</th>' for name in heads)
+    body = "".join(_row(*cells) for cells in rows)
+    return (
+        f'<div role="region" tabindex="0" aria-label="{escape(label)}" style="overflow-x:auto">'
+        f'<table style="{TABLE}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def _row(first: str, *rest: str) -> str:
+    head = f'<th scope="row" style="{CELL};font-weight:normal">{first}</th>'
+    cells = "".join(f'<td style="{CELL}">{cell}</td>' for cell in rest)
+    return f"<tr>{head}{cells}</tr>"
 
 
 def _colour(records: Sequence[Record]) -> str:
@@ -124,18 +79,43 @@ def _colour(records: Sequence[Record]) -> str:
     return COLOURS[verdicts.pop()] if len(verdicts) == 1 else "#8a8a8a"
 
 
-def _case_row(record: Record, span: Any) -> str:
+def _case_rows(records: Sequence[Record]) -> list[list[str]]:
+    spans = {scale: span_of(group) for scale, group in _by_scale(records)}
+    return [_case_row(record, records, spans.get(_scale(record))) for record in records]
+
+
+def _case_row(record: Record, records: Sequence[Record], span: Any) -> list[str]:
     name = escape(record["case"] or record["measure"])
+    own = "<br><small>this book’s own case</small>" if sharper(record, records) else ""
     drawing = forest([record], f"{effect(record)}; needed: {needed(record)}", span=span)
     why = escape(record["why_none"] or verdict(record))
-    said = f'<strong style="white-space:nowrap">{why[:1].upper()}{why[1:]}</strong>'
-    cells = (
-        name,
-        _may_differ(record, said),
-        measured(drawing),
-        measured(escape(effect(record))),
-    )
-    return "<tr>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    said = f"<strong>{why[:1].upper()}{why[1:]}</strong>"
+    number = f'<span style="white-space:nowrap">{escape(effect(record))}</span>'
+    return [name + own, _may_differ(record, said), measured(drawing), measured(number)]
+
+
+def _scale(record: Record) -> tuple[str, str]:
+    return record["unit"], record["metric"]
+
+
+def _by_scale(records: Sequence[Record]) -> list[tuple[tuple[str, str], list[Record]]]:
+    """Group the intervals that can be drawn on one scale."""
+    drawn = sorted((record for record in records if record["interval"]), key=_scale)
+    return [(scale, list(group)) for scale, group in groupby(drawn, _scale)]
+
+
+def plots(records: Sequence[Record]) -> str:
+    """The intervals of a claim, one plot for each of its units; in words where there is none."""
+    said = "; ".join(effect(record) for record in records)
+    if len(records) == 1:
+        return f"{forest(records, said)}<br><small>{escape(said)}</small>".removeprefix("<br>")
+    groups = [group for _, group in _by_scale(records)]
+    drawn = (forest(group, _read(group), row=DENSE) for group in groups)
+    return "<br>".join(drawn) or f"<small>{escape(said)}</small>"
+
+
+def _read(records: Sequence[Record]) -> str:
+    return "; ".join(f"{record['case']}: {effect(record)}" for record in records)
 
 
 def _details(records: Sequence[Record]) -> str:
@@ -185,45 +165,16 @@ def check_line(check: Mapping[str, Any]) -> str:
     return f"{sign} {escape(check['statement'])}{seen}"
 
 
-def by_claim(records: Sequence[Record]) -> list[list[Record]]:
-    """Group the records of each claim, in the order of their first."""
-    order = list(dict.fromkeys(record["id"] for record in records))
-    ranked = sorted(records, key=lambda record: order.index(record["id"]))
-    return [list(group) for _, group in groupby(ranked, lambda record: record["id"])]
-
-
-def tally(records: Sequence[Record]) -> str:
-    """Count verdicts in words: `Supported` of one kind, else `2 supported, 1 contradicted`."""
-    counts = Counter(record["verdict"] for record in records)
-    known = [kind for kind in COLOURS if counts[kind]]
-    if len(known) == 1:
-        only = verdict(records[0]) if len(records) == 1 else WORDS.get(known[0], known[0])
-        return only[:1].upper() + only[1:]
-    return ", ".join(f"{counts[kind]} {WORDS.get(kind, kind)}" for kind in known)
-
-
 def glance(records: Sequence[Record]) -> str:
     """The table of a page: one row a claim, its intervals against their margins."""
-    head = "".join(
-        f'<th scope="col" style="{CELL}">{name}</th>' for name in ("Claim", "Verdict", "Effect")
-    )
-    rows = "".join(_glance_row(group) for group in by_claim(records))
-    return (
-        '<table class="glance" style="border-collapse:collapse">'
-        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
+    rows = [_glance_row(group) for group in by_claim(records)]
+    return f'<div class="glance">{table(("Claim", "Verdict", "Effect"), rows, "At a glance")}</div>'
 
 
-def _glance_row(records: Sequence[Record]) -> str:
+def _glance_row(records: Sequence[Record]) -> list[str]:
     first = records[0]
-    said = "; ".join(effect(record) for record in records)
-    same_unit = len({record["unit"] for record in records}) == 1
-    drawing = forest(records, said) if same_unit else ""
-    drawing = drawing or escape(effect(first) if len(records) == 1 else "")
-    words = f"<strong>{escape(tally(records))}</strong>"
     claim = (
         f'<a href="#claim-{escape(first["id"])}">{escape(first["statement"])}</a>'
-        f"<br><small>{escape(who(first))}</small>"
+        f"<br><small>{escape(whose(records))}</small>"
     )
-    cells = (claim, words, drawing)
-    return "<tr>" + "".join(f'<td style="{CELL}">{cell}</td>' for cell in cells) + "</tr>"
+    return [claim, f"<strong>{escape(tally(records))}</strong>", plots(records)]

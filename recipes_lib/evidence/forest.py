@@ -15,18 +15,20 @@ WIDTH, ROW = 200, 16  # pixels
 PAD = 6
 
 
-def forest(records: Sequence[Mapping[str, Any]], said: str, *, span: Any = None) -> str:
+def forest(
+    records: Sequence[Mapping[str, Any]], said: str, *, span: Any = None, row: int = ROW
+) -> str:
     """Draw one interval a row, on the scale that `span` or the records themselves need.
 
     The thin line is no effect, the dashed one the margin, the shaded ground what does not matter.
-    `said` is what a screen reader says.
+    `said` is what a screen reader says; `row` is the height of a row in pixels.
     """
     drawn = [record for record in records if record["interval"]]
     if not drawn:
         return ""
     ratio = drawn[0]["unit"] == "ratio"
     low, high = span or span_of(drawn)
-    height = ROW * len(drawn)
+    height = row * len(drawn)
 
     def x(value: float) -> float:
         place = log(max(value, 1e-12)) if ratio else value
@@ -34,13 +36,13 @@ def forest(records: Sequence[Mapping[str, Any]], said: str, *, span: Any = None)
         return PAD + (WIDTH - 2 * PAD) * min(max(share, 0.0), 1.0)
 
     parts = []
-    for row, record in enumerate(drawn):
-        parts += _row(record, x, ROW * row, ratio)
+    for place, record in enumerate(drawn):
+        parts += _row(record, x, row * place, row, ratio)
     null = x(1.0 if ratio else 0.0)
     parts.insert(0, _line(null, 0, null, height, "currentColor", 'stroke-opacity="0.55"'))
     return (
         f'<svg role="img" aria-label="{escape(said)}" width="{WIDTH}" height="{height}" '
-        f'viewBox="0 0 {WIDTH} {height}" style="max-width:100%;vertical-align:middle">'
+        f'viewBox="0 0 {WIDTH} {height}" style="vertical-align:middle">'
         f"{''.join(parts)}</svg>"
     )
 
@@ -64,17 +66,17 @@ def thresholds(record: Mapping[str, Any]) -> list[float]:
     return [max(null + way * margin, 1e-3 if null else float("-inf")) for way in ways]
 
 
-def _row(record: Mapping[str, Any], x: Any, top: float, ratio: bool) -> list[str]:
-    middle, colour = top + ROW / 2, COLOURS[record["verdict"]]
+def _row(record: Mapping[str, Any], x: Any, top: float, height: float, ratio: bool) -> list[str]:
+    middle, colour = top + height / 2, COLOURS[record["verdict"]]
     null, margin = float(ratio), abs(record["margin"])
     near, far = null - margin, null + margin
     low, high = record["interval"]
     ground = (
         f'<rect x="{x(near):.1f}" y="{top}" width="{max(x(far) - x(near), 0):.1f}" '
-        f'height="{ROW}" fill="currentColor" fill-opacity="0.08"/>'
+        f'height="{height}" fill="currentColor" fill-opacity="0.08"/>'
     )
     dashes = [
-        _line(x(place), top, x(place), top + ROW, "currentColor", 'stroke-dasharray="2 2"')
+        _line(x(place), top, x(place), top + height, "currentColor", 'stroke-dasharray="2 2"')
         for place in thresholds(record)
         if record["margin"]
     ]
