@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Invoke, code, good_recipe, recipe, write_book
+from conftest import STUDY, Invoke, code, good_recipe, recipe, write_book
 from nbformat import v4
 from typer.testing import CliRunner
 
 from recipes_lib.book.cli import app
 from recipes_lib.book.contract import problems
 from recipes_lib.book.project import Book
+from recipes_lib.book.timings import changes
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def claim_cell(notebook: Any) -> Any:
     )
 
 
-def record(notebook: Any) -> Any:
+def card(notebook: Any) -> Any:
     return claim_cell(notebook)["outputs"][0]["metadata"]["claim"][0]
 
 
@@ -141,19 +142,19 @@ BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
         "captures its output",
     ),
     "other registration": (
-        lambda nb: record(nb).update(registered="0"),
+        lambda nb: card(nb).update(registered="0"),
         "'it-works' was registered anew since it was run; run it again",
     ),
     "unlisted claim": (
-        lambda nb: record(nb).update(id="other"),
+        lambda nb: card(nb).update(id="other"),
         "claims 'other', which is not registered for it",
     ),
     "unlisted case": (
-        lambda nb: record(nb).update(case="x"),
+        lambda nb: card(nb).update(case="x"),
         "claims 'it-works', case 'x', which is not registered for it",
     ),
     "claim without card": (
-        lambda nb: record(nb).update(id="other"),
+        lambda nb: card(nb).update(id="other"),
         "has no card for 'it-works' of the registry",
     ),
     "number in the answer": (say(0, " It gives 93.1% more."), "cell 1: states 93.1% in prose"),
@@ -249,6 +250,80 @@ def test_the_outputs_of_a_run_elsewhere_are_compared_too(
     done = root / "_build" / "executed" / "good.ipynb"
     done.write_text(done.read_text().replace("it-works: SUPPORTED", "it-works: UNDECIDED"))
     assert recipes_command("check", "--executed", "_build/executed").exit_code == 1
+
+
+def record(verdict: str, instead: str = "", **changed: Any) -> dict[str, Any]:
+    row = {"id": "fast", "case": "", "verdict": verdict, "instead": instead, "timing": True}
+    return row | {"lacks": ""} | changed
+
+
+@pytest.mark.parametrize(
+    ("stored", "found", "expected"),
+    [
+        (record("supported"), record("supported"), None),
+        (record("supported"), record("contradicted", "no gain"), "fault"),
+        (record("contradicted", "no gain"), record("supported"), "fault"),
+        (record("contradicted"), record("supported", lacks="two cores"), "finding"),
+        (record("supported"), record("undecided"), "finding"),
+        (record("undecided"), record("contradicted", "no gain"), "finding"),
+        (record("supported"), record("none"), "finding"),
+        (record("contradicted", "no gain"), record("contradicted", "real but smaller"), "finding"),
+        (record("supported"), record("contradicted", timing=False), None),
+        (record("supported", case="a"), record("contradicted", case="b"), None),
+    ],
+)
+def test_a_timing_is_a_fault_where_it_is_the_opposite(
+    stored: Any, found: Any, expected: str | None
+) -> None:
+    assert [weight for weight, _ in changes([stored], [found])] == [expected] * bool(expected)
+
+
+TIMED = """
+[[claim]]
+id = "it-is-fast"
+recipe = "timed"
+statement = "It is fast."
+metric = "time"
+"""
+NEXT = """\
+from pathlib import Path
+
+left = Path({path!r})
+now, *later = left.read_text().split()
+left.write_text(" ".join(later))
+study.claim("it-is-fast", float(now))"""
+SMALLER, OPPOSITE, FAST = "0.95", "1.2", "0.5"
+
+
+@pytest.mark.parametrize(
+    ("times", "words", "exit_code", "said"),
+    [
+        ([OPPOSITE], [], 0, "timed: it-is-fast: contradicted: the opposite; in the book contr"),
+        ([OPPOSITE, OPPOSITE], ["--strict"], 1, "timed: timed once more, with nothing beside it"),
+        ([FAST, SMALLER], [], 0, "timed: timed once more, with nothing beside it"),
+        ([FAST, FAST], [], 1, "it-is-fast: supported; in the book contradicted: real but smaller"),
+    ],
+)
+def test_timings_are_held_against_the_book_and_tried_again_alone(
+    make_book: Callable[..., Path],
+    recipes_command: Invoke,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    times: list[str],
+    words: list[str],
+    exit_code: int,
+    said: str,
+) -> None:
+    left = tmp_path / "left"
+    # Two notebooks, so that the first comparison spreads over processes.
+    root = make_book(timed=recipe(STUDY, NEXT.format(path=str(left))), other=recipe("1"))
+    with (root / "claims.toml").open("a") as file:
+        file.write(TIMED)
+    left.write_text(" ".join([SMALLER, *times]))
+    assert recipes_command("run").exit_code == 0
+    result = recipes_command("check", "--executed", root / "_build" / "executed", *words)
+    assert (result.exit_code, left.read_text()) == (exit_code, "")
+    assert said in result.output + capfd.readouterr().out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for Java is a shell script")

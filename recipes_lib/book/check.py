@@ -1,10 +1,12 @@
-"""Check recipes: the contract first, then every stored output against a run of its own (nbval,
-strict).
+"""Check recipes: the contract first, then every stored output against a run of its own (nbval),
+and the verdicts of timings by a rule of their own.
 """
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from joblib import cpu_count
@@ -18,23 +20,27 @@ CELL_TIMEOUT = 600  # seconds
 
 
 def check(
-    book: Book, names: Sequence[str], *, contract_only: bool = False, executed: Path | None = None
+    book: Book,
+    names: Sequence[str],
+    *,
+    contract_only: bool = False,
+    executed: Path | None = None,
+    strict: bool = False,
 ) -> bool:
     """Print what is wrong with the chosen recipes, and say whether nothing is.
 
-    With `executed`, only the outputs of the notebooks in that folder are compared. Raises
-    `BookError` where one lacks.
+    With `executed`, only the outputs of the notebooks in that folder are compared. A timing with
+    another verdict than the book's is a fault where it is the opposite or the check is `strict`,
+    else a finding. Raises `BookError` where a notebook lacks.
     """
     recipes = book.choose(names)
     if executed:
-        return _outputs_reproduce(book, [_executed(executed, recipe) for recipe in recipes])
+        return _reproduce(book, [_executed(executed, recipe) for recipe in recipes], strict)
     found = [problem for recipe in recipes for problem in problems(book, recipe)]
     print(*found, f"contract: {len(recipes)} recipes, {len(found)} problems", sep="\n", flush=True)
-    return (
-        not found
-        if contract_only
-        else _outputs_reproduce(book, [recipe.path for recipe in recipes]) and not found
-    )
+    if contract_only:
+        return not found
+    return _reproduce(book, [recipe.path for recipe in recipes], strict) and not found
 
 
 def _executed(folder: Path, recipe: Recipe) -> Path:
@@ -46,40 +52,57 @@ def _executed(folder: Path, recipe: Recipe) -> Path:
     return path
 
 
-def _outputs_reproduce(book: Book, notebooks: Sequence[Path]) -> bool:
-    # With `=`, or pytest takes the file's folder for the root of the tests.
-    options = [
+def _reproduce(book: Book, notebooks: Sequence[Path], strict: bool) -> bool:
+    """Compare all at once; where nothing but timings failed, each alone once more."""
+    left_out = {path: _left_out(path) for path in notebooks}
+    passed, failed = _compare(book, left_out, strict)
+    again = [path for path in notebooks if failed.get(_relative(book, path))]
+    if not again or len(again) < len(failed):
+        return passed
+    return all(_again(book, path, left_out[path], strict) for path in again)
+
+
+def _again(book: Book, path: Path, left_out: Sequence[str], strict: bool) -> bool:
+    print(f"{path.stem}: timed once more, with nothing beside it", flush=True)
+    return _compare(book, {path: left_out}, strict)[0]
+
+
+def _compare(
+    book: Book, left_out: Mapping[Path, Sequence[str]], strict: bool
+) -> tuple[bool, dict[str, bool]]:
+    """Run nbval; return whether all passed, and of each failed one whether by timings alone."""
+    command = [sys.executable, "-m", "pytest", *_options(book, left_out)]
+    command += ["--strict-timings"] if strict else []
+    environment = os.environ | dict.fromkeys(THREADS, "1") | book.environment
+    with tempfile.TemporaryDirectory(prefix="check-") as folder:
+        told = Path(folder) / "failed.json"
+        code = run_tree([*command, f"--timings-to={told}"], book.root, environment)
+        return code == 0, json.loads(told.read_text()) if told.exists() else {}
+
+
+def _options(book: Book, left_out: Mapping[Path, Sequence[str]]) -> list[str]:
+    workers = min(len(left_out), cpu_count())
+    # The cells of a notebook stay together.
+    spread = ["-n", str(workers), "--dist", "loadscope"] if workers > 1 else []
+    return [
+        "--nbval",
+        # With `=`, or pytest takes the file's folder for the root of the tests.
         f"--nbval-sanitize-with={SANITIZE}",
         f"--nbval-cell-timeout={CELL_TIMEOUT}",
         f"--rootdir={book.root}",
+        *["-p", "recipes_lib.book.timings", "-p", "no:cacheprovider"],
+        *spread,
+        *(
+            f"--deselect={_relative(book, path)}::{cell}"
+            for path, cells in left_out.items()
+            for cell in cells
+        ),
+        *(_relative(book, path) for path in left_out),
     ]
-    if (workers := min(len(notebooks), cpu_count())) > 1:
-        options += [
-            "-n",
-            str(workers),
-            "--dist",
-            "loadscope",
-        ]  # the cells of a notebook stay together
-    paths = [os.path.relpath(path, book.root) for path in notebooks]
-    options += [
-        f"--deselect={Path(path).as_posix()}::{cell}"
-        for path in paths
-        for cell in _left_out(book.root / path)
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "--nbval",
-        *options,
-        "-p",
-        "no:cacheprovider",
-        *paths,
-    ]
-    return (
-        run_tree(command, book.root, os.environ | dict.fromkeys(THREADS, "1") | book.environment)
-        == 0
-    )
+
+
+def _relative(book: Book, path: Path) -> str:
+    return Path(os.path.relpath(path, book.root)).as_posix()
 
 
 def _left_out(path: Path) -> list[str]:

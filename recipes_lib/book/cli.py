@@ -151,14 +151,16 @@ def check(
         Path | None,
         typer.Option(help="Check the outputs of the executed notebooks in this folder instead."),
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on timings that are undecided here, too.")
+    ] = False,
 ) -> None:
     """Check recipes against their contract, then their stored outputs against a fresh run."""
     # Commands import their own module: what one needs would slow down the start of the others.
     from recipes_lib.book.check import check as check_recipes
 
-    passed = check_recipes(
-        Book.find(Path.cwd()), names or [], contract_only=contract_only, executed=executed
-    )
+    how: dict[str, Any] = {"contract_only": contract_only, "executed": executed, "strict": strict}
+    passed = check_recipes(Book.find(Path.cwd()), names or [], **how)
     raise typer.Exit(int(not passed))
 
 

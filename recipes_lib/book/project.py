@@ -187,13 +187,15 @@ def tags(cell: Any) -> list[str]:
 
 
 def claim_records(notebook: Any) -> list[dict[str, Any]]:
-    """The records that claim panels carry, one a case, in order."""
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    """The records of all its claims, one a case, in order."""
+    return [row for cell in notebook.cells for row in panel_records(cell.get("outputs", []))]
+
+
+def panel_records(outputs: Iterable[Any]) -> list[dict[str, Any]]:
+    """The records that the panels among a cell's outputs carry."""
     panels = [out.metadata["claim"] for out in outputs if "claim" in out.get("metadata", {})]
     # Before panels had several cases, a card carried its one record bare.
-    return [
-        record for panel in panels for record in (panel if isinstance(panel, list) else [panel])
-    ]
+    return [row for panel in panels for row in (panel if isinstance(panel, list) else [panel])]
 
 
 def _recipe_names(pages: Iterable[str]) -> list[str]:
