@@ -5,7 +5,8 @@ from typing import Any
 from benchmarks.sweep import LOOP, PER_STEP
 from benchmarks.timing import Side, group
 from benchmarks.work import BATCH_SIZE, MOMENTUM, few_digits, rates, small_net, steps, tensor_loop
-from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import grid
 
 
 def growth(rounds: int, largest: int = 1024, num_epochs: int = 6) -> dict[str, Any]:

@@ -14,7 +14,8 @@ import torch
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
 from recipes_lib.data.splits import Splits
 from recipes_lib.sweep import stack as stacked
-from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import grid
 from recipes_lib.sweep.workers import LARGEST_STACK
 
 

@@ -28,7 +28,8 @@ from benchmarks.work import (
 )
 from recipes_lib.data.splits import Splits
 from recipes_lib.hardware import Stopwatch
-from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import grid
 
 LOOP = "the tensor loop"
 NUM_NETS = 32

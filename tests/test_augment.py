@@ -8,7 +8,8 @@ from torchvision.transforms.v2 import functional
 from recipes_lib.data.augment import affine, chain, crop, erase, flip, in_groups, warp
 from recipes_lib.data.sets import load
 from recipes_lib.nets.models import mlp
-from recipes_lib.sweep.many import fit_many, grid
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import grid
 from recipes_lib.train import fit
 
 ALL = {

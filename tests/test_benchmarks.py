@@ -15,8 +15,9 @@ from benchmarks.growth import growth, linear_from
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
 from recipes_lib.book import speed
-from recipes_lib.sweep.many import fit_many, grid
-from recipes_lib.sweep.stack import train_stacked
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import grid
+from recipes_lib.sweep.stacked import train_stacked
 
 Work = Callable[[], None]
 
@@ -161,9 +162,9 @@ def test_a_growing_sweep_counts_every_net_it_trains(monkeypatch: pytest.MonkeyPa
 
 
 def counting(trained: list[int]) -> Callable[..., Any]:
-    def train(make_net: Any, drawn: Any, runs: Any, **how: Any) -> Any:
+    def train(make_net: Any, drawn: Any, runs: Any, rows: Any, **how: Any) -> Any:
         trained.append(len(runs))
-        return train_stacked(make_net, drawn, runs, **how)
+        return train_stacked(make_net, drawn, runs, rows, **how)
 
     return train
 

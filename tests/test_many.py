@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from recipes_lib.data.splits import Split, Splits
 from recipes_lib.nets.models import LSTM, cnn, mlp
 from recipes_lib.optim import rules as optim
-from recipes_lib.optim import schedules
 from recipes_lib.optim.stock import stock_optimizer
 from recipes_lib.sweep import many, workers
 from recipes_lib.sweep.batches import Pool
-from recipes_lib.sweep.many import Run, Runs, fit_many, grid
-from recipes_lib.sweep.stack import train_stacked
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import Run, Runs, grid
+from recipes_lib.sweep.stacked import train_stacked
+from recipes_lib.sweep.strategy import COMPILING_PAYS, choose
 from recipes_lib.train import evaluate
 
 NUM_EPOCHS, BATCH_SIZE = 2, 8
@@ -229,7 +230,7 @@ def test_runs_of_one_seed_share_images_and_order_and_others_do_not() -> None:
 
 def test_shared_splits_are_not_copied_per_seed() -> None:
     pool = Pool({0: (part := draw(0).train), 1: part}, [0, 1, 1])
-    assert len(pool.x) == len(part)
+    assert len(pool.columns[0]) == len(part)
     x, y = pool.take(torch.tensor([[0, 5], [1, 2], [3, 3]]))
     assert x.shape == (3, 2, 1, 6, 6)
     assert y.tolist() == part.y[torch.tensor([[0, 5], [1, 2], [3, 3]])].tolist()
@@ -360,11 +361,11 @@ def test_compiling_is_chosen_when_steps_repay_it(monkeypatch: pytest.MonkeyPatch
     args = ("auto", unrolled_lstm(), optim.RULES["sgd"], 8)
     image = torch.rand(1, 1, 6, 6)
     monkeypatch.setattr("shutil.which", lambda name: "/usr/bin/c++")
-    assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked-compiled"
-    assert many._choose(*args, many.COMPILING_PAYS - 1, image)[0] == "stacked"
-    assert many._choose("auto", small_mlp(), *args[2:], many.COMPILING_PAYS, image)[0] == "stacked"
+    assert choose(*args, COMPILING_PAYS, image)[0] == "stacked-compiled"
+    assert choose(*args, COMPILING_PAYS - 1, image)[0] == "stacked"
+    assert choose("auto", small_mlp(), *args[2:], COMPILING_PAYS, image)[0] == "stacked"
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert many._choose(*args, many.COMPILING_PAYS, image)[0] == "stacked"
+    assert choose(*args, COMPILING_PAYS, image)[0] == "stacked"
 
 
 @pytest.mark.parametrize(
@@ -402,44 +403,6 @@ def test_splits_of_differing_size_are_refused() -> None:
         sweep(grid(lr=[0.1], seed=range(2)), splits=uneven)
 
 
-def test_finished_runs_are_not_trained_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs, trained_lrs, fit = grid(lr=[0.1, 0.2, 0.3]), [], many.fit
-
-    def failing(*args: Any, **how: Any) -> Any:
-        if how["lr"] == 0.3 and len(trained_lrs) == 2:
-            raise KeyboardInterrupt
-        trained_lrs.append(how["lr"])
-        return fit(*args, **how)
-
-    monkeypatch.setattr(many, "fit", failing)
-    with pytest.raises(KeyboardInterrupt):
-        sweep(runs, strategy="sequential", checkpoint=tmp_path)
-    trained_lrs.clear()
-    resumed = sweep(runs, strategy="sequential", checkpoint=tmp_path)
-    assert trained_lrs == [0.3]
-    pd.testing.assert_frame_equal(resumed.table, sweep(runs, strategy="sequential").table)
-
-
-def test_a_checkpoint_serves_only_the_settings_it_was_made_with(tmp_path: Path) -> None:
-    runs = grid(lr=[0.1, 0.2])
-    sweep(runs, checkpoint=tmp_path)
-    changed = (
-        {"num_epochs": 3},
-        {"batch_size": 5},
-        {"optimizer": "adam"},
-        {"schedule": schedules.cosine()},
-        {"splits": draw(3)},
-    )
-    for change in changed:
-        pd.testing.assert_frame_equal(
-            sweep(runs, checkpoint=tmp_path, **change).table, sweep(runs, **change).table
-        )
-    assert all(torch.load(file, weights_only=True) for file in tmp_path.iterdir())
-    assert len(list(tmp_path.iterdir())) == 2 * (1 + len(changed))
-
-
 @pytest.mark.parametrize("engine", ["processes", "ray"])
 def test_workers_give_the_same_numbers_and_outlive_one_of_them(engine: str, tmp_path: Path) -> None:
     if engine == "ray":
@@ -467,9 +430,9 @@ def test_workers_give_the_same_numbers_and_outlive_one_of_them(engine: str, tmp_
 def test_a_large_sweep_is_stacked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     runs, sizes = grid(lr=[0.1, 0.2, 0.3], seed=range(2)), []
 
-    def counted(make_net: Any, drawn: Any, part: list[Run], **how: Any) -> Any:
+    def counted(make_net: Any, drawn: Any, part: list[Run], rows: Any, **how: Any) -> Any:
         sizes.append(len(part))
-        return train_stacked(make_net, drawn, part, **how)
+        return train_stacked(make_net, drawn, part, rows, **how)
 
     whole = sweep(runs)
     monkeypatch.setattr(workers, "LARGEST_STACK", 4)
@@ -482,7 +445,7 @@ def test_workers_that_always_die_are_given_up(monkeypatch: pytest.MonkeyPatch) -
     def broken(*_: Any, **__: Any) -> Any:
         raise BrokenExecutor
 
-    monkeypatch.setattr(workers, "Parallel", broken)
+    monkeypatch.setattr("joblib.Parallel", broken)
     with pytest.raises(RuntimeError, match="workers died 3 times"):
         sweep(grid(lr=[0.1, 0.2]), engine="processes", num_workers=2)
 

@@ -10,10 +10,25 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64."""
+    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64.
+
+    `targets` (N, …), where there are any, are what else an image is trained towards, such as the
+    logits of a teacher: see `fit`. Raises `ValueError` where the lengths differ.
+    """
 
     x: Tensor
     y: Tensor
+    targets: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if len({len(part) for part in self.parts}) > 1:
+            lengths = ", ".join(str(len(part)) for part in self.parts)
+            raise ValueError(f"images, labels and targets differ in number: {lengths}; match them")
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """Return (x, y), or (x, y, targets)."""
+        return (self.x, self.y) if self.targets is None else (self.x, self.y, self.targets)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -44,16 +59,11 @@ class Splits:
 
 def batches(
     split: Split, batch_size: int, generator: torch.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield shuffled batches (x, y) of one epoch; the last is smaller where `batch_size` does not
-    divide N.
+) -> Iterator[tuple[Tensor, ...]]:
+    """Yield shuffled batches of one epoch, (x, y), or (x, y, targets) where there are targets.
 
-    One permutation and one gather serve the whole epoch: indexing each batch by itself costs more
-    than a small net's step.
+    The last is smaller where `batch_size` does not divide N. One permutation and one gather serve
+    the whole epoch: indexing each batch by itself costs more than a small net's step.
     """
     order = torch.randperm(len(split), generator=generator).to(split.y.device)
-    yield from zip(
-        torch.split(split.x[order], batch_size),
-        torch.split(split.y[order], batch_size),
-        strict=True,
-    )
+    yield from zip(*(part[order].split(batch_size) for part in split.parts), strict=True)

@@ -12,22 +12,22 @@ class Muon:
     """
 
     def __init__(self, groups: Sequence[dict[str, Any]], momentum: float, **shared: Any) -> None:
-        (group,) = groups
-        matrices = [weight for weight in group["params"] if weight.dim() == 2]
-        rest = [weight for weight in group["params"] if weight.dim() != 2]
         self.steppers: list[torch.optim.Optimizer] = []
-        if matrices:
-            mine = {**group, "params": matrices}
+        if matrices := _only(groups, matrices=True):
             # Scaled like this, its updates are as large as AdamW's, so that one rate serves both.
-            stepper = torch.optim.Muon(
-                [mine], momentum=momentum, adjust_lr_fn="match_rms_adamw", **shared
-            )
-            self.steppers.append(stepper)
-        if rest:
-            self.steppers.append(torch.optim.AdamW([{**group, "params": rest}], **shared))
+            alike: dict[str, Any] = {"adjust_lr_fn": "match_rms_adamw", **shared}
+            self.steppers.append(torch.optim.Muon(matrices, momentum=momentum, **alike))
+        if rest := _only(groups, matrices=False):
+            self.steppers.append(torch.optim.AdamW(rest, **shared))
         self.param_groups = [mine for stepper in self.steppers for mine in stepper.param_groups]
 
     def step(self) -> None:
         """Update all weights."""
         for stepper in self.steppers:
             stepper.step()
+
+
+def _only(groups: Sequence[dict[str, Any]], *, matrices: bool) -> list[dict[str, Any]]:
+    """Return the groups with their matrices alone, or with all else; none that is empty."""
+    parts = [[w for w in group["params"] if (w.dim() == 2) == matrices] for group in groups]
+    return [{**group, "params": part} for group, part in zip(groups, parts, strict=True) if part]

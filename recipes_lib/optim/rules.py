@@ -18,12 +18,13 @@ Update = Callable[[Tensor, Tensor, State, Tensor, Hyperparameters], None]
 
 @dataclass(frozen=True)
 class Rule:
-    """An optimiser: its update, its hyperparameters and their defaults, its buffers, torch's own
+    """An optimizer: its update, its hyperparameters and their defaults, its buffers, torch's own
     version of it.
 
     `update(w, grad, state, step, h)` changes in place the weights (K, …) of K runs. A
-    hyperparameter in `h` is one number, or float64 (K, 1, …) with a value per run; `step` is a
-    tensor that counts from 1. A rule without `update` trains its runs one after another.
+    hyperparameter in `h` is one number, or float64 (K, 1, …) with a value per run; `lr` is shaped
+    like the weights where `layer_factor` gives them rates of their own. `step` is a tensor that
+    counts from 1. A rule without `update` trains its runs one after another.
     """
 
     update: Update | None
@@ -41,7 +42,7 @@ class Rule:
 
 
 def rule(optimizer: str | Rule) -> Rule:
-    """Look an optimiser up by name. Raises `ValueError` for an unknown one."""
+    """Look an optimizer up by name. Raises `ValueError` for an unknown one."""
     if isinstance(optimizer, Rule):
         return optimizer
     require("optimizer", [optimizer], RULES)
@@ -81,7 +82,7 @@ def _move(w: Tensor, lr: float | Tensor, direction: Tensor) -> None:
 
 
 def _sgd(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
-    """Heavy-ball or Nesterov momentum (Sutskever et al. 2013), with the rate outside the velocity."""
+    """Heavy-ball or Nesterov momentum (Sutskever et al. 2013); the rate is outside the velocity."""
     grad, nesterov = _decayed(w, grad, h), h["nesterov"]
     if _on(h["momentum"]):
         velocity = state["velocity"].mul_(_as(w, h["momentum"])).add_(grad)
@@ -152,7 +153,7 @@ def lookahead(optimizer: str) -> Rule:
 
     def update(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
         inner_update(w, grad, state, step, h)
-        due = step % h["la_steps"] == 0
+        due = (step % h["la_steps"] == 0) & (h["lr"] != 0)  # a rate of 0 freezes the weights
         slow = torch.where(
             due, state["slow"] + _as(w, h["la_alpha"]) * (w - state["slow"]), state["slow"]
         )

@@ -1,4 +1,4 @@
-"""torch's own optimisers, with the hyperparameters of our rules."""
+"""torch's own optimizers, with the hyperparameters of our rules."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,16 +10,24 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from recipes_lib.optim.rules import Rule
 
 
-def set_rate(stepper: torch.optim.Optimizer, factor: float) -> None:
-    """Set the rate to `factor` times its peak."""
+def set_rate(stepper: torch.optim.Optimizer, factor: float, layers: Sequence[float] = ()) -> None:
+    """Set the rate to `factor` times its peak; with `layers`, times one more for each weight."""
     for group in stepper.param_groups:
-        group["lr"] = factor * group["peak"]
+        own = layers[group["place"]] if layers else 1.0
+        group["lr"] = factor * own * group["peak"]
 
 
 def stock_optimizer(
-    weights: Iterable[Tensor], kind: Rule, hyperparameters: dict[str, float]
+    weights: Iterable[Tensor],
+    kind: Rule,
+    hyperparameters: dict[str, float],
+    *,
+    apart: bool = False,
 ) -> torch.optim.Optimizer:
-    """Build torch's own optimiser, fused where torch has that for the device."""
+    """Build torch's own optimizer, fused where torch has that for the device.
+
+    `apart` makes each weight that is trained a group, so that `set_rate` can tell them apart.
+    """
     chosen: dict[str, Any] = {**kind.defaults, **hyperparameters}
     if "beta1" in chosen:
         chosen["betas"] = (chosen.pop("beta1"), chosen.pop("beta2"))
@@ -29,7 +37,11 @@ def stock_optimizer(
     limits = [chosen.pop(name) for name in ("clip_norm", "clip_value") if name in chosen]
     trained = [weight for weight in weights if weight.requires_grad]
     fused = {"fused": True} if trained[0].device.type in kind.fused else {}
-    stepper = kind.stock([{"params": trained, "peak": chosen["lr"]}], **chosen, **fused)
+    parts = [[weight] for weight in trained] if apart else [trained]
+    groups = [
+        {"params": part, "place": place, "peak": chosen["lr"]} for place, part in enumerate(parts)
+    ]
+    stepper = kind.stock(groups, **chosen, **fused)
     if slow:
         _look_ahead(stepper, trained, *slow)
     if limits:
@@ -46,8 +58,9 @@ def _look_ahead(
     def follow(*_: object) -> None:
         nonlocal count
         count += 1
-        if count % steps == 0:
-            for behind, weight in zip(slow, weights, strict=True):
+        rates = [group["lr"] for group in stepper.param_groups for _ in group["params"]]
+        for behind, weight, rate in zip(slow, weights, rates, strict=True):
+            if count % steps == 0 and rate:  # a rate of 0 freezes the weights
                 weight.copy_(behind.lerp_(weight, alpha))
 
     stepper.register_step_post_hook(follow)

@@ -1,3 +1,4 @@
-from .many import Runs as Runs
 from .many import fit_many as fit_many
-from .many import grid as grid
+from .runs import Run as Run
+from .runs import Runs as Runs
+from .runs import grid as grid

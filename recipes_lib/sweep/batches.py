@@ -14,17 +14,17 @@ class Pool:
     def __init__(self, parts: Mapping[int, Split], seeds: Sequence[int]) -> None:
         distinct = {id(part): part for part in parts.values()}
         self.size, self.alike = len(parts[seeds[0]]), len(distinct) == 1
-        self.x = torch.cat([part.x for part in distinct.values()])
-        self.y = torch.cat([part.y for part in distinct.values()])
+        columns = zip(*(part.parts for part in distinct.values()), strict=True)
+        self.columns = [torch.cat(column) for column in columns]  # x, y and maybe targets
         first = {name: index * self.size for index, name in enumerate(distinct)}
-        self.first = torch.tensor(
-            [[first[id(parts[seed])]] for seed in seeds], device=self.y.device
-        )
+        starts = [[first[id(parts[seed])]] for seed in seeds]
+        self.first = torch.tensor(starts, device=self.columns[1].device)
 
-    def take(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather each run's images at `index` (K, B), or (1, B) for all: x (K, B, C, H, W) and y
-        (K, B).
+    def take(self, index: Tensor) -> list[Tensor]:
+        """Gather each run's images at `index` (K, B), or (1, B) for all.
+
+        Returns x (K, B, C, H, W), y (K, B) and, where there are any, targets (K, B, …).
         """
         rows = (index + self.first[: len(index)]).flatten()
-        x, y = (part.index_select(0, rows).unflatten(0, index.shape) for part in (self.x, self.y))
-        return x.expand(len(self.first), *x.shape[1:]), y.expand(len(self.first), -1)
+        found = [column.index_select(0, rows).unflatten(0, index.shape) for column in self.columns]
+        return [column.expand(len(self.first), *column.shape[1:]) for column in found]

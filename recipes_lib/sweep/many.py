@@ -1,166 +1,100 @@
-"""Train many nets as one tensor program: each with its own seed, rate, momentum, decay, smoothing,
-batch order.
-"""
+"""Train many nets at once, each with its own seed, rate, momentum, decay, smoothing and order."""
 
 import os
-import shutil
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from recipes_lib.data.augment import Augment
 from recipes_lib.data.splits import Splits
 from recipes_lib.optim.rules import Rule, require, rule
 from recipes_lib.optim.schedules import Schedule
-from recipes_lib.sweep.kept import Kept, contents
-from recipes_lib.sweep.mlp import chain_of
-from recipes_lib.sweep.stack import Run, Trained, seed_of, seeded_net, train_stacked
-from recipes_lib.sweep.workers import ENGINES, train_missing
-from recipes_lib.train import (
-    METRICS,
-    Loss,
-    check,
-    check_data,
-    evaluate,
-    fit,
-    has_convolutions,
-    schedule_factors,
-    steps_per_epoch,
-)
+from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
+from recipes_lib.sweep.runs import MakeNet, Run, Runs, Trained, seed_of, seeded_net
+from recipes_lib.sweep.stacked import train_stacked
+from recipes_lib.sweep.strategy import STRATEGIES, choose
+from recipes_lib.sweep.workers import ENGINES, train_all
+from recipes_lib.train import METRICS, fit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STRATEGIES = ("auto", "stacked", "stacked-compiled", "sequential")
-SMALL_CNN = 80_000  # operations an image: below it stacked nets train up to 2.5 times as fast, above it half as fast
-COMPILING_PAYS = (
-    50_000  # steps: compiling takes up to 26 s and saves about half a millisecond a step
-)
-
-
-def grid(**values: Iterable[Any]) -> list[Run]:
-    """Return every combination: `grid(lr=[0.1, 1.0], seed=range(8))` gives 16 runs."""
-    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
-
-
-@dataclass(frozen=True)
-class Runs:
-    """Finished runs: `table` has a row per run and epoch; `strategy` says how they were trained,
-    and why so.
-    """
-
-    table: "pd.DataFrame"
-    step_losses: Tensor
-    strategy: str
-    runs: Sequence[Run]
-    weights: dict[str, Tensor]
-    make_net: Callable[[], nn.Module]
-    draw: Callable[[int], Splits]
-    loss: Loss
-
-    @property
-    def last(self) -> "pd.DataFrame":
-        """The rows of the last epoch, one per run."""
-        return self.table.groupby("run", as_index=False).tail(1).reset_index(drop=True)
-
-    @property
-    def num_parameters(self) -> int:
-        """Weights and buffers of each net."""
-        return sum(value[0].numel() for value in self.weights.values())
-
-    def best(self) -> int:
-        """Return the run of highest validation accuracy; of equals, that of lowest validation loss."""
-        ranked = self.last.sort_values(
-            ["valid_accuracy", "valid_loss"], ascending=[False, True], kind="stable"
-        )
-        return int(ranked.run.iloc[0])
-
-    def net(self, run: int) -> nn.Module:
-        """Return a net with that run's weights, on their device."""
-        net = self.make_net()
-        net.load_state_dict({name: value[run] for name, value in self.weights.items()})
-        return net.to(self.step_losses.device)
-
-    def test(self, runs: Iterable[int] | None = None) -> "pd.DataFrame":
-        """Return `test_loss` and `test_accuracy` of these runs, or of all; only this looks at test
-        data.
-        """
-        import pandas as pd
-
-        chosen = range(len(self.runs)) if runs is None else list(runs)
-        parts = {seed: self.draw(seed).test for seed in {seed_of(self.runs[run]) for run in chosen}}
-        scores = [
-            evaluate(self.net(run), parts[seed_of(self.runs[run])], self.loss) for run in chosen
-        ]
-        rows = [{"run": run, **self.runs[run]} for run in chosen]
-        return pd.DataFrame(rows).join(pd.DataFrame(scores, columns=["test_loss", "test_accuracy"]))
+Arguments = dict[str, Any]
 
 
 def fit_many(
-    make_net: Callable[[], nn.Module],
+    make_net: MakeNet,
     splits: Splits | Callable[[int], Splits],
     runs: Sequence[Run],
     *,
-    num_epochs: int,
+    num_epochs: int | None = None,
+    num_steps: int | None = None,
     batch_size: int,
     optimizer: str | Rule = "sgd",
     schedule: Schedule | None = None,
+    layer_factor: LayerFactor | None = None,
     loss: Loss = F.cross_entropy,
     augment: Augment | None = None,
+    after_step: Observer | None = None,
+    after_epoch: Observer | None = None,
     strategy: str = "auto",
     engine: str = "here",
     num_workers: int | None = None,
-    checkpoint: str | Path | None = None,
 ) -> Runs:
     """Train a net for each run, as `fit` trains it alone after `torch.manual_seed(seed); net =
-    make_net()`.
+    make_net()`, and with the same arguments.
 
     A run names its hyperparameters, `seed` and `label_smoothing`; `splits` may draw new ones for
-    each seed. `strategy` is one of `STRATEGIES`; `engine` is "here", "processes" or "ray" (the
-    cluster of `RAY_ADDRESS`, else one on this machine), with `num_workers` (default: one a core).
-    Runs that the folder `checkpoint` holds are not trained again. Only the random draws of dropout
-    and of `augment` differ between stacked and lone runs. Raises `ValueError` for what cannot be
-    trained.
+    each seed. A `make_net` that needs an argument is given the seed: torch is seeded with it
+    already, so what must be independent of the initial weights needs a generator of its own.
+
+    `after_step(step, runs, weights)` and `after_epoch(epoch, runs, weights)` see the weights and
+    buffers by name, (K, …), of the K runs that are numbered in `runs`. They are those in training:
+    copy what you keep. A sweep is trained in parts where it is large, or not stacked, and then
+    each part is seen from its first step to its last.
+
+    `strategy` is one of `STRATEGIES`; `engine` is "here", "processes" or "ray" (the cluster of
+    `RAY_ADDRESS`, else one on this machine), with `num_workers` (default: one a core). Only the
+    random draws of dropout and of `augment` differ between stacked and lone runs. Raises
+    `ValueError` for what cannot be trained.
+
+    >>> runs = fit_many(make_net, splits, grid(lr=[0.1, 1.0]), num_steps=100, batch_size=64)
     """
     draw = (lambda seed: splits) if isinstance(splits, Splits) else splits
     require("strategy", [strategy], STRATEGIES)
     require("engine", [engine], ENGINES)
-    how: dict[str, Any] = {
+    if engine != "here" and (after_step or after_epoch):
+        raise ValueError(f"engine {engine!r} observes in other processes; use 'here' to observe")
+    kind = rule(optimizer)
+    length: Arguments = {
         "num_epochs": num_epochs,
+        "num_steps": num_steps,
         "batch_size": batch_size,
-        "optimizer": rule(optimizer),
     }
-    drawn = _draw_and_check(draw, runs, **how)
-    first, net = next(iter(drawn.values())).train, make_net()
-    factors = schedule_factors(schedule, num_epochs * steps_per_epoch(first, batch_size))
-    chosen, why = _choose(strategy, net, how["optimizer"], len(runs), len(factors), first.x[:1])
-    trainer = (
-        _one_by_one
-        if chosen == "sequential"
-        else partial(train_stacked, compiled=chosen == "stacked-compiled")
-    )
-    train = partial(trainer, make_net, **how, schedule=schedule, loss=loss, augment=augment)
-    kept = Kept()
-    if checkpoint:
-        data = {seed: contents(splits) for seed, splits in drawn.items()}
-        texts = [
-            f"{net} {how} {factors} {loss} {augment} {run} {data[seed_of(run)]}" for run in runs
-        ]
-        kept.load(Path(checkpoint), texts, first.x.device)
+    drawn = _draw_and_check(draw, runs, loss, optimizer=kind, **length)
+    train = drawn[seed_of(runs[0])].train
+    pace: Arguments = {**length, "schedule": schedule, "layer_factor": layer_factor}
+    total, net = len(plan(train, **pace).factors), seeded_net(make_net, seed_of(runs[0]))
+    chosen, why = choose(strategy, net, kind, len(runs), total, train.x[:1])
+    how: Arguments = {**pace, "optimizer": kind, "loss": loss, "augment": augment}
+    how |= {"after_step": after_step, "after_epoch": after_epoch}
+    work = partial(_trainer(chosen), make_net, **how)
     workers = 1 if engine == "here" else num_workers or os.cpu_count() or 1
-    train_missing(
-        train, drawn, runs, kept, engine=engine, workers=workers, alone=chosen == "sequential"
-    )
-    trained = _stack([kept[run] for run in range(len(runs))])
+    alone = chosen == "sequential"
+    trained = _stack(train_all(work, drawn, runs, engine=engine, workers=workers, alone=alone))
     table, step_losses = _tidy(runs, trained.pop("metrics")), trained.pop("step_losses")
-    return Runs(table, step_losses, f"{chosen}: {why}", runs, trained, make_net, draw, loss)
+    scored, told = score_of(loss, train), f"{chosen}: {why}"
+    return Runs(table, step_losses, told, runs, trained, make_net, draw, scored)
+
+
+def _trainer(chosen: str) -> Callable[..., Trained]:
+    if chosen == "sequential":
+        return _one_by_one
+    return partial(train_stacked, compiled=chosen == "stacked-compiled")
 
 
 def _stack(runs: Sequence[Trained]) -> Trained:
@@ -168,7 +102,7 @@ def _stack(runs: Sequence[Trained]) -> Trained:
 
 
 def _draw_and_check(
-    draw: Callable[[int], Splits], runs: Sequence[Run], **how: Any
+    draw: Callable[[int], Splits], runs: Sequence[Run], loss: Loss, **how: Any
 ) -> dict[int, Splits]:
     if not runs:
         raise ValueError("runs is empty; give at least one, as grid(lr=[0.1]) does")
@@ -180,48 +114,12 @@ def _draw_and_check(
         check(seed=seed_of(run), hyperparameters=hyperparameters, **how)
         drawn[seed_of(run)] = drawn.get(seed_of(run)) or draw(seed_of(run))
     for splits in drawn.values():
-        check_data(splits, how["batch_size"])
+        check_data(splits, how["batch_size"], loss)
     if len({(len(splits.train), len(splits.valid)) for splits in drawn.values()}) > 1:
         raise ValueError("the splits of some seeds differ in size; draw all in one size")
+    if len({splits.train.targets is None for splits in drawn.values()}) > 1:
+        raise ValueError("the splits of some seeds have no targets; give targets to all or none")
     return drawn
-
-
-def _choose(
-    strategy: str, net: nn.Module, optimizer: Rule, num_runs: int, num_steps: int, image: Tensor
-) -> tuple[str, str]:
-    recurrent = any(isinstance(module, nn.RNNBase) for module in net.modules())
-    alone = (
-        "nn.LSTM, nn.GRU and nn.RNN" if recurrent else "muon" if optimizer.update is None else ""
-    )
-    if alone and strategy.startswith("stacked"):
-        raise ValueError(f"strategy {strategy!r} has no rule for {alone}; use 'sequential'")
-    if strategy != "auto":
-        return strategy, "as told"
-    if alone:
-        return "sequential", f"{alone} cannot be stacked"
-    if num_runs == 1:
-        return "sequential", "there is one run"
-    if has_convolutions(net) and image.is_cpu and _operations(net, image) > SMALL_CNN:
-        return "sequential", "a processor convolves faster net by net, channels last"
-    # On a processor, what `chain` writes out by hand is no faster compiled.
-    if num_steps >= COMPILING_PAYS and (
-        image.is_cuda or (shutil.which("c++") and not chain_of(net))
-    ):
-        return "stacked-compiled", f"{num_steps} steps repay compiling"
-    return (
-        "stacked",
-        f"{num_runs} nets share each kernel, and {num_steps} steps would not repay compiling",
-    )
-
-
-def _operations(net: nn.Module, image: Tensor) -> int:
-    """Count the additions and multiplications for one image (1, C, H, W)."""
-    from torch.utils.flop_counter import FlopCounterMode  # it brings Triton along
-
-    net = net.to(image.device).eval()  # in training, BatchNorm refuses a single image
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        net(image)
-    return int(counter.get_total_flops())
 
 
 def _tidy(runs: Sequence[Run], metrics: Tensor) -> "pd.DataFrame":
@@ -236,11 +134,24 @@ def _tidy(runs: Sequence[Run], metrics: Tensor) -> "pd.DataFrame":
 
 
 def _one_by_one(
-    make_net: Callable[[], nn.Module], drawn: dict[int, Splits], runs: Sequence[Run], **how: Any
+    make_net: MakeNet,
+    drawn: dict[int, Splits],
+    runs: Sequence[Run],
+    rows: Sequence[int],
+    *,
+    after_step: Observer | None,
+    after_epoch: Observer | None,
+    **how: Any,
 ) -> Trained:
     trained = []
-    for run in runs:
+    for row, run in zip(rows, runs, strict=True):
         net = seeded_net(make_net, seed_of(run))
+        how |= {"after_step": _at(row, after_step), "after_epoch": _at(row, after_epoch)}
         history = fit(net, drawn[seed_of(run)], **how, **run)
         trained.append({**net.state_dict(), **vars(history)})
     return _stack(trained)
+
+
+def _at(row: int, observer: Observer | None) -> Observer | None:
+    """Tell an observer which run of the sweep it sees."""
+    return observer and (lambda step, _, weights: observer(step, [row], weights))
