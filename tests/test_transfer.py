@@ -2,8 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from recipes_lib.data.splits import Split
-from recipes_lib.nets.transfer import Features, fine_tune, random_twin
+from recipes_lib.nets.transfer import Features, new_head, random_twin, shuffled
 
 
 class Counted(nn.Module):
@@ -75,25 +74,22 @@ def test_a_random_twin_normalizes_by_its_images_and_leaves_the_draws_alone(net, 
     torch.testing.assert_close(twin[1][2].running_mean, mean)
 
 
-def test_fine_tuning_learns_in_every_layer_and_keeps_batch_norm(net, images):
-    train = Split(images, torch.arange(80) % 3)
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    losses = fine_tune(net, train, lr=0.01, num_steps=40, batch_size=32, seed=1)
-    kept = {name for name, value in net.state_dict().items() if value.equal(before[name])}
-    assert kept == {
-        f"1.2.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")
-    }
-    assert losses.shape == (40,)
-    assert losses[-3:].mean() < 0.7 * losses[0]
+def test_a_new_head_is_drawn_like_torch_s_and_from_a_stream_of_its_own():
+    torch.manual_seed(3)
+    first = nn.Linear(64, 10)
+    torch.manual_seed(3)
+    head = new_head(64, 10, seed=3).requires_grad_(False)
+    assert nn.Linear(64, 10).weight.shape == head.weight.shape
+    assert not (head.weight == first.weight).any()
+    assert head.weight.abs().max().item() == pytest.approx(1 / 8, rel=0.02)
+    assert head.weight.std().item() == pytest.approx(first.weight.std().item(), rel=0.1)
+    assert head.weight.equal(new_head(64, 10, seed=3).weight)
+    assert not head.weight.equal(new_head(64, 10, seed=4).weight)
 
 
-def test_fine_tuning_repeats_by_seed(net, images):
-    train = Split(images, torch.arange(80) % 3)
-    state = {name: value.clone() for name, value in net.state_dict().items()}
-
-    def losses(seed):
-        net.load_state_dict(state)
-        return fine_tune(net, train, lr=0.01, num_steps=4, batch_size=32, seed=seed)
-
-    assert losses(1).equal(losses(1))
-    assert not losses(1).equal(losses(2))
+def test_shuffled_weights_are_the_same_values_elsewhere(net):
+    mixed = shuffled(net, seed=0)
+    for before, after in zip(net.parameters(), mixed.parameters(), strict=True):
+        assert after.flatten().sort().values.equal(before.flatten().sort().values)
+    assert not mixed[2].weight.equal(net[2].weight)
+    assert mixed[2].weight.equal(shuffled(net, seed=0)[2].weight)

@@ -9,3 +9,4 @@ from .splits import batches as batches
 from .subsets import changed as changed
 from .subsets import few as few
 from .subsets import some as some
+from .subsets import standardized as standardized

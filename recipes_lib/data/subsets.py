@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.seeds import stream
 
 
 def changed(splits: Splits, change: Callable[[Tensor], Tensor]) -> Splits:
@@ -20,20 +21,26 @@ def changed(splits: Splits, change: Callable[[Tensor], Tensor]) -> Splits:
     return replace(splits, train=train, valid=valid, test=test)
 
 
-def few(splits: Splits, labels: int, generator: torch.Generator) -> Splits:
+def standardized(splits: Splits) -> Splits:
+    """Return the splits with images whose values have mean 0 and variance 1 in training."""
+    mean, std = splits.train.x.mean(), splits.train.x.std()
+    return changed(splits, lambda x: (x - mean) / std)
+
+
+def few(splits: Splits, labels: int, seed: int) -> Splits:
     """Return the splits with `labels` training images a class, or all that a class has.
 
-    `generator` draws which; fewer labels from an equal generator are among those of more.
+    `seed` draws which; fewer labels of one seed are among those of more.
     """
-    mixed = torch.randperm(len(splits.train), generator=generator)
+    mixed = torch.randperm(len(splits.train), generator=stream("labels", seed))
     y = splits.train.y.cpu()[mixed]
     rows = torch.cat([mixed[y == label][:labels] for label in y.unique()])
     return replace(splits, train=_rows(splits.train, rows))
 
 
-def some(split: Split, size: int, generator: torch.Generator) -> Split:
-    """Return `size` images of a part, or all that it has; `generator` draws which."""
-    return _rows(split, torch.randperm(len(split), generator=generator)[:size])
+def some(split: Split, size: int, seed: int) -> Split:
+    """Return `size` images of a part, or all that it has; `seed` draws which."""
+    return _rows(split, torch.randperm(len(split), generator=stream("images", seed))[:size])
 
 
 def _rows(split: Split, rows: Tensor) -> Split:

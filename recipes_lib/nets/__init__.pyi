@@ -1,5 +1,4 @@
 from . import models as models
-from . import transfer as transfer
 from .imagenet import lite0 as lite0
 from .imagenet import pretrained as pretrained
 from .imagenet import save as save
@@ -7,5 +6,6 @@ from .models import LSTM as LSTM
 from .models import cnn as cnn
 from .models import mlp as mlp
 from .transfer import Features as Features
-from .transfer import fine_tune as fine_tune
+from .transfer import new_head as new_head
 from .transfer import random_twin as random_twin
+from .transfer import shuffled as shuffled

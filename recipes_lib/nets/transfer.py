@@ -1,15 +1,23 @@
-"""What transfer needs of a net in parts (`pretrained`): frozen features, a control, fine-tuning."""
+"""What transfer needs: a new head, frozen features, and two controls without what was learned."""
 
 from copy import deepcopy
-from itertools import chain, islice, repeat
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from recipes_lib.data.splits import Split, batches
-from recipes_lib.optim.rules import rule
-from recipes_lib.optim.stock import stock_optimizer
+from recipes_lib.seeds import stream
+
+
+def new_head(width: int, num_classes: int, seed: int) -> nn.Linear:
+    """Return a linear layer, features (N, width) to logits, as torch draws it at first.
+
+    Its weights come from a stream of their own: they are independent of all other draws of `seed`,
+    those of a source net among them.
+    """
+    head, draws = nn.Linear(width, num_classes), stream("head", seed)
+    for weight in head.parameters():
+        nn.init.uniform_(weight, -(width**-0.5), width**-0.5, draws)
+    return head
 
 
 class Features:
@@ -38,6 +46,16 @@ class Features:
         return torch.stack([self._seen[key] for key in keys]).to(x.device)
 
 
+@torch.no_grad()
+def shuffled(net: nn.Module, seed: int) -> nn.Module:
+    """Return the net with the values of each weight in another order: their sizes without sense."""
+    copy, draws = deepcopy(net), stream("shuffled", seed)
+    for weight in copy.parameters():
+        order = torch.randperm(weight.numel(), generator=draws).to(weight.device)
+        weight.copy_(weight.flatten()[order].view_as(weight))
+    return copy
+
+
 def random_twin(net: nn.Sequential, x: Tensor, seed: int) -> nn.Sequential:
     """Return the same layers with random weights: what is left without training.
 
@@ -53,25 +71,3 @@ def random_twin(net: nn.Sequential, x: Tensor, seed: int) -> nn.Sequential:
                 layer.momentum = 1.0  # keep the statistics of this one batch, not a running mean
         twin.train()(x)
     return twin.eval()
-
-
-def fine_tune(
-    net: nn.Sequential, train: Split, *, lr: float, num_steps: int, batch_size: int, seed: int = 0
-) -> Tensor:
-    """Train every weight of `net` in place with AdamW; return the loss of each step (num_steps,).
-
-    The net stays in evaluation mode: BatchNorm keeps the statistics of its source, which a few
-    small batches would only spoil. `seed` draws the order of the images, epoch after epoch.
-    """
-    net.eval()
-    stepper = stock_optimizer(net.parameters(), rule("adamw"), {"lr": lr})
-    generator = torch.Generator().manual_seed(seed)
-    epochs = (batches(train, batch_size, generator) for _ in repeat(None))
-    losses = []
-    for x, y in islice(chain.from_iterable(epochs), num_steps):
-        loss = cross_entropy(net(x), y)
-        loss.backward()
-        stepper.step()
-        stepper.zero_grad()
-        losses.append(loss.detach())
-    return torch.stack(losses)

@@ -1,0 +1,27 @@
+"""Curves of tuned sides: their test values by size, their tuning scores by one setting."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from recipes_lib.evidence.plots import band
+from recipes_lib.evidence.tuning import Tuned
+
+
+def by_size(ax: Axes, sides: Mapping[Any, Tuned], **line: Any) -> None:
+    """Draw what each side was worth on fresh replicates, by size, such as labels a class.
+
+    >>> by_size(ax, {1: few_labels, 100: many_labels}, label="from scratch")
+    """
+    values = np.stack([side.values for side in sides.values()], axis=1)  # (replicates, sizes)
+    ratio = next(iter(sides.values())).test_ratio
+    band(ax, list(sides), values, test_ratio=ratio or 0.0, **{"marker": "o", **line})
+
+
+def by_setting(ax: Axes, side: Tuned, name: str, **line: Any) -> None:
+    """Draw what a side was chosen by: its score on tuning replicates at each value of a setting."""
+    tried = [setting[name] for setting in side.settings]
+    ratio = side.test_ratio or 0.0
+    band(ax, tried, side.scores.T, test_ratio=ratio, **{"marker": ".", **line})
