@@ -2,11 +2,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test lint bench clean
+.PHONY: book run pages test lint bench clean
 .DELETE_ON_ERROR:
 
+# One after the other, and the pages also where a recipe failed: the exit code says that it did.
 book: .venv/ready
+	@$(MAKE) --no-print-directory --keep-going --jobs=1 run pages
+
+run: .venv/ready
 	$(BIN)/recipes run
+
+pages: .venv/ready
 	$(BIN)/recipes build
 
 test: .venv/ready lint

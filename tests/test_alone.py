@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from recipes_lib.book.project import Book, Recipe, claim_records, read_notebook
-from recipes_lib.book.run import last_run
+from recipes_lib.book.task import last_run
 
 ROOT = Path(__file__).parent.parent
 GIVEN = ("torch", "torchvision", "matplotlib", "numpy", "pandas", "ipykernel", "papermill", "pip")

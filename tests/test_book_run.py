@@ -12,11 +12,12 @@ import psutil
 import pytest
 import standin
 from conftest import Invoke, good_recipe, recipe
+from nbformat import v4
 from PIL import Image
 
-from recipes_lib.book import fingerprint, run
+from recipes_lib.book import run
 from recipes_lib.book.files import write_whole
-from recipes_lib.book.project import Book, BookError
+from recipes_lib.book.project import Book, BookError, read_notebook
 from recipes_lib.evidence.registry import registered
 
 Make = Callable[..., Path]
@@ -129,11 +130,45 @@ def test_a_failing_recipe_is_reported_and_the_others_finish(
     assert "ValueError: too [bold]bad" in result.output
     assert statuses(executed) == {"bad": "failed", "fine": "passed"}
     assert names(executed) == ["failed", "fine.ipynb", "report.json"]
-    assert "too [bold]bad" in (executed / "failed" / "bad.ipynb").read_text()
+    failed = json.loads((executed / "failed" / "bad.ipynb").read_text())["metadata"]["recipes"]
+    assert (failed["error"], failed["parameters"]["seed"]) == ("ValueError: too [bold]bad", 0)
+    assert failed["finished"] > "2026"
+    assert "fingerprint" not in failed
     chapter = root / "chapters" / "bad.ipynb"
     chapter.write_text(chapter.read_text().replace("raise ValueError", "print"))
     assert recipes_command("run").exit_code == 0
     assert names(executed / "failed") == []
+
+
+def test_a_failure_leaves_the_last_good_notebook_and_goes_when_it_is_taken_back(
+    make_book: Make, recipes_command: Invoke
+) -> None:
+    root = make_book(one=recipe("print(1)"))
+    executed, chapter = root / "_build" / "executed", root / "chapters" / "one.ipynb"
+    assert recipes_command("run").exit_code == 0
+    good, text = (executed / "one.ipynb").read_bytes(), chapter.read_text()
+    chapter.write_text(text.replace("print(1)", "print(1"))
+    assert recipes_command("run").exit_code == 1
+    assert (executed / "one.ipynb").read_bytes() == good
+    assert names(executed / "failed") == ["one.ipynb"]
+    chapter.write_text(text)
+    assert recipes_command("run").exit_code == 0
+    assert (statuses(executed), names(executed / "failed")) == ({"one": "unchanged"}, [])
+
+
+def test_what_could_not_even_begin_is_kept_without_outputs(
+    make_book: Make, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook = recipe("print(1)")
+    notebook.cells[-1].outputs = [v4.new_output("stream", text="old")]
+    root = make_book(one=notebook)
+    monkeypatch.setattr(run.Execution, "notebook", lambda _: None)
+    assert recipes_command("run").exit_code == 0
+    monkeypatch.setattr(run.Execution, "poll", lambda _: False)
+    assert recipes_command("run", "--force").exit_code == 1
+    failed = read_notebook(root / "_build" / "executed" / "failed" / "one.ipynb")
+    assert failed.metadata.recipes["error"].startswith("papermill ended with code")
+    assert failed.cells[-1].outputs == []
 
 
 @pytest.mark.parametrize(
@@ -156,7 +191,6 @@ def test_a_failing_recipe_is_reported_and_the_others_finish(
         (["run", "--out", "chapters", "--seed", "1"], "must not replace a chapter; drop seed"),
         (["run", "--out", "intro.md/x"], "cannot write *intro.md/x (Not a directory)"),
         (["check", "god"], "recipe 'god' is not in"),
-        (["build"], "recipe 'good' is not executed in *; run `recipes run good`"),
         (["ledger"], "no executed recipe in"),
     ],
 )

@@ -3,12 +3,13 @@ machine.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from recipes_lib.book.files import write_whole
 from recipes_lib.book.project import Book, BookError, claim_records, read_notebook
-from recipes_lib.book.run import last_run
+from recipes_lib.book.task import last_run
 
 RESULTS = Path("benchmarks") / "results" / "gpu.json"
 
@@ -59,6 +60,6 @@ def verdicts(root: Path) -> dict[tuple[str, str], str]:
         ) from error
 
 
-def key(record: dict[str, Any]) -> tuple[str, str]:
+def key(record: Mapping[str, Any]) -> tuple[str, str]:
     """What tells one card from another."""
     return record["id"], record.get("case", "")
