@@ -1,8 +1,12 @@
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
 
-from recipes_lib.nets.transfer import Features, new_head, random_twin, shuffled
+from recipes_lib.data.splits import Split, Splits
+from recipes_lib.nets.transfer import Features, for_classes, new_head, random_twin, shuffled
+from recipes_lib.train import fit
 
 
 class Counted(nn.Module):
@@ -93,3 +97,19 @@ def test_shuffled_weights_are_the_same_values_elsewhere(net):
         assert after.flatten().sort().values.equal(before.flatten().sort().values)
     assert not mixed[2].weight.equal(net[2].weight)
     assert mixed[2].weight.equal(shuffled(net, seed=0)[2].weight)
+
+
+def test_a_net_for_other_classes_learns_everywhere_and_keeps_its_statistics(net, images):
+    parts = OrderedDict(zip(("pixels", "body", "head"), net, strict=True))
+    source = nn.Sequential(parts)
+    mine = for_classes(source, 5, seed=0)
+    assert mine.head.weight.equal(new_head(144, 5, seed=0).weight)
+    before = {name: value.clone() for name, value in mine.state_dict().items()}
+    part = Split(images, torch.arange(80) % 5)
+    splits = Splits(part, part, part, tuple("abcde"))
+    fit(mine, splits, num_steps=3, batch_size=32, optimizer="adamw", lr=0.01)
+    kept = {name for name, value in mine.state_dict().items() if value.equal(before[name])}
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    assert kept == {f"body.2.{name}" for name in statistics}
+    assert source.head.out_features == 3
+    assert source.body[1].weight.equal(before["body.1.weight"])

@@ -6,6 +6,7 @@ from .models import LSTM as LSTM
 from .models import cnn as cnn
 from .models import mlp as mlp
 from .transfer import Features as Features
+from .transfer import for_classes as for_classes
 from .transfer import new_head as new_head
 from .transfer import random_twin as random_twin
 from .transfer import shuffled as shuffled

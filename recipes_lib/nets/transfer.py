@@ -1,5 +1,6 @@
 """What transfer needs: a new head, frozen features, and two controls without what was learned."""
 
+from collections import OrderedDict
 from copy import deepcopy
 
 import torch
@@ -18,6 +19,28 @@ def new_head(width: int, num_classes: int, seed: int) -> nn.Linear:
     for weight in head.parameters():
         nn.init.uniform_(weight, -(width**-0.5), width**-0.5, draws)
     return head
+
+
+class Still(nn.Sequential):
+    """A net that trains in evaluation mode: BatchNorm keeps the statistics of its source.
+
+    A few small batches would only spoil them. Its weights learn like any others.
+    """
+
+    def train(self, mode: bool = True) -> "Still":
+        """Stay in evaluation mode."""
+        return super().train(mode=False)
+
+
+def for_classes(net: nn.Sequential, num_classes: int, seed: int) -> Still:
+    """Return a copy of a net in parts (`pretrained`) with a new head, ready to be fine-tuned.
+
+    >>> fit(for_classes(lite0(), 5, seed=0), splits, num_steps=100, batch_size=16, lr=1e-4)
+    """
+    parts = OrderedDict(deepcopy(net).named_children())
+    old = parts["head"]
+    parts["head"] = new_head(int(old.in_features), num_classes, seed)  # type: ignore[arg-type]
+    return Still(parts).eval()
 
 
 class Features:
