@@ -10,7 +10,8 @@ from typing import Any
 from IPython.display import display
 
 from recipes_lib.evidence import cards
-from recipes_lib.evidence.registry import Case, Claim, registered
+from recipes_lib.evidence.claims import Case, Claim
+from recipes_lib.evidence.registry import registered
 from recipes_lib.evidence.verdicts import judge
 
 VERSIONS = {"device": "cpu", "processor": "A processor", "threads": 1, "torch": "2.0"}

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from recipes_lib.evidence import registry
-from recipes_lib.evidence.registry import RegistryError, read, registered
+from recipes_lib.evidence import claims, registry
+from recipes_lib.evidence.claims import RegistryError
+from recipes_lib.evidence.registry import read, registered
 
 HEAD = """\
 [source.S1]
@@ -96,5 +97,5 @@ def test_the_books_own_registry_is_whole() -> None:
         assert claim.statement
         assert not claim.sources or claim.where or not claim.by_source
         for case in claim.cases:
-            rule = registry.METRICS[case.metric].margin
+            rule = claims.METRICS[case.metric].margin
             assert case.margin == rule or case.reason, (claim.id, case.name)

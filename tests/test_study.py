@@ -7,8 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from recipes_lib.evidence import registry
-from recipes_lib.evidence.registry import Protocol, Registry, RegistryError
+from recipes_lib.evidence import claims
+from recipes_lib.evidence.claims import Protocol, RegistryError
+from recipes_lib.evidence.registry import Registry
 from recipes_lib.evidence.study import CheckError, Study
 from recipes_lib.evidence.tuning import Metric
 
@@ -36,9 +37,9 @@ def register(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def to(**row: Any) -> None:
         base = {"id": "a", "recipe": "one", "statement": "A <beats> B.", "metric": "accuracy"}
-        sources = {"S1": registry.Source("A. Writer", 2024, "A book")}
+        sources = {"S1": claims.Source("A. Writer", 2024, "A book")}
         protocols = {"one": PROTOCOL}
-        claim = registry.claim({**base, **row}, sources, protocols)
+        claim = claims.claim({**base, **row}, sources, protocols)
         found = Registry(sources, protocols, {"a": claim})
         monkeypatch.setattr("recipes_lib.evidence.study.registered", lambda: found)
 

@@ -1,115 +1,148 @@
-"""The ledger: every claim that an executed recipe has put to the test, with its verdicts."""
+"""The ledger: every claim of the book with its cases and verdicts, as data and in a terminal."""
 
+import csv
+import io
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from html import escape
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rich.markup import escape as escape_markup
+from rich.markup import escape
 from rich.table import Table
 
 from recipes_lib.book import gpu
-from recipes_lib.book.project import CHAPTERS, Book, BookError, claim_records, read_notebook
-from recipes_lib.evidence.cards import effect, full_name
+from recipes_lib.book.executed import Executed
+from recipes_lib.book.project import Book, BookError
+from recipes_lib.evidence import words
+from recipes_lib.evidence.claims import Case, Claim
 
-COLUMNS = ("Claim", "Claimed by", "Effect", "Pairs", "On CPU", "On GPU", "Recipe")
-NONE = "–"
+COLUMNS = ("Claim", "Who says so", "Case", "Verdict", "Effect", "Pairs", "Recipe")
+# What the downloads say of a case, and where a record holds it.
+FIELDS = (
+    *("id", "case", "statement", "by_source", "verdict", "instead", "why_none", "effect"),
+    *("unit", "metric", "measure", "better", "margin", "reason", "n", "kind", "draws"),
+    *("treatment", "control", "timing", "dataset", "scale", "device", "seed", "registered"),
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: the record shown, and its verdict on a processor and on a GPU where it was
-    measured there.
-    """
+    """One claim: a record for each case, and the verdicts of cases that a GPU measured as well."""
 
     recipe: str
     title: str
-    record: dict[str, Any]
-    cpu: str | None
-    gpu: str | None
+    records: list[words.Record]
+    ran: str = ""  # the day
+    gpu: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The claim's id."""
+        return str(self.records[0]["id"])
+
+    @property
+    def sources(self) -> list[str]:
+        """Who is named, author and year."""
+        return list(self.records[0]["sources"])
 
 
 def rows(book: Book, executed: Path) -> list[Row]:
-    """Gather the claims of the notebooks in `executed`. Raises `BookError` where none was executed."""
-    found = list(_rows(book, executed))
-    if not found:
+    """Gather the claims from `executed`. Raises `BookError` where none was executed."""
+    pages = [Executed.read(recipe, executed) for recipe in book.recipes]
+    if not any(page.claims for page in pages):
         raise BookError(f"no executed recipe in {executed} has a claim; run `recipes run` first")
-    return found
+    return gather(book, pages)
 
 
-def _rows(book: Book, executed: Path) -> Iterator[Row]:
+def gather(book: Book, pages: Sequence[Executed]) -> list[Row]:
+    """Every claim of the pages, and of the registry those that were not measured yet."""
     elsewhere = gpu.verdicts(book.root)
-    for recipe in book.recipes:
-        path = executed / recipe.path.name
-        for record in claim_records(read_notebook(path)) if path.exists() else []:
-            on_cpu = record["device"] == "cpu"
-            on_gpu = elsewhere.get(gpu.key(record)) if on_cpu else record["verdict"]
-            yield Row(
-                recipe.name, recipe.title, record, record["verdict"] if on_cpu else None, on_gpu
-            )
+    return [row for page in pages for row in _of_page(book, page, elsewhere)]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
-    record = row.record
-    verdicts = (row.cpu or NONE, row.gpu or NONE)
-    return (
-        f"{record['statement']} [{full_name(record)}]",
-        record["source"],
-        effect(record),
-        str(record["n"]),
-        *verdicts,
-    )
+def _of_page(book: Book, page: Executed, elsewhere: dict[tuple[str, str], str]) -> Iterator[Row]:
+    name, title = page.recipe.name, page.recipe.title
+    measured = words.by_claim(page.claims)
+    for records in measured:
+        found = {record["case"]: _on_gpu(record, elsewhere) for record in records}
+        yield Row(
+            name, title, records, page.day, {case: said for case, said in found.items() if said}
+        )
+    ids = {records[0]["id"] for records in measured}
+    for claim in book.registry.of(name):
+        if claim.id not in ids:
+            yield Row(name, title, [_unmeasured(claim, case) for case in claim.cases])
 
 
-def to_json(found: list[Row]) -> str:
-    """The rows as JSON."""
-    return json.dumps([asdict(row) for row in found], indent=1, ensure_ascii=False)
+def _on_gpu(record: words.Record, elsewhere: dict[tuple[str, str], str]) -> str | None:
+    if record["device"] != "cpu":
+        return str(record["verdict"])
+    return elsewhere.get(gpu.key(record))
 
 
-def to_table(found: list[Row]) -> Table:
-    """The rows for a terminal."""
+def _unmeasured(claim: Claim, case: Case) -> words.Record:
+    fixed = {name: value for name, value in asdict(case).items() if name != "name"}
+    said: dict[str, Any] = {"id": claim.id, "case": case.name, "statement": claim.statement}
+    said |= {"sources": [source.short for source in claim.sources], "registered": claim.digest}
+    said |= {"verdict": "none", "instead": "", "why_none": "not run yet", "n": 0, "kind": ""}
+    nothing = dict.fromkeys(("effect", "interval", "dataset", "scale", "device", "seed"))
+    return {**fixed, **said, **nothing, "sides": [None, None], "checks": [], "versions": {}}
+
+
+def cases(found: Sequence[Row], sources: dict[str, str]) -> list[dict[str, Any]]:
+    """One record a case, with all numbers; `sources` gives full references to author and year."""
+    return [_case(row, record, sources) for row in found for record in row.records]
+
+
+def _case(row: Row, record: words.Record, sources: dict[str, str]) -> dict[str, Any]:
+    low, high = record["interval"] or (None, None)
+    return {
+        "recipe": row.recipe,
+        **{name: record[name] for name in FIELDS},
+        "low": low,
+        "high": high,
+        "needed": words.needed(record),
+        "who": words.who(record),
+        "sources": [sources.get(name, name) for name in record["sources"]],
+        "checks": record["checks"],
+        "sides": record["sides"],
+        "versions": record["versions"],
+        "ran": row.ran,
+        "verdict_on_gpu": row.gpu.get(record["case"]),
+    }
+
+
+def to_json(found: Sequence[Row], sources: dict[str, str] | None = None) -> str:
+    """The cases as JSON."""
+    return json.dumps(cases(found, sources or {}), indent=1, ensure_ascii=False)
+
+
+def to_csv(found: Sequence[Row], sources: dict[str, str]) -> str:
+    """The cases as CSV; what is a list or a table in JSON is text."""
+    flat = [{name: _flat(value) for name, value in one.items()} for one in cases(found, sources)]
+    text = io.StringIO()
+    if flat:
+        writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(flat)
+    return text.getvalue()
+
+
+def _flat(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return "; ".join(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def to_table(found: Sequence[Row]) -> Table:
+    """The claims for a terminal, a line a case."""
     table = Table(*COLUMNS, pad_edge=False)
     for row in found:
-        table.add_row(*map(escape_markup, _cells(row)), row.recipe)
+        claim = f"{row.records[0]['statement']} [{row.id}]"
+        heads = [(claim, words.whose(row.records), row.recipe)] + [("", "", "")] * len(row.records)
+        for record, (said, who, recipe) in zip(row.records, heads, strict=False):
+            read = (record["case"], words.verdict(record), words.effect(record), str(record["n"]))
+            table.add_row(*map(escape, (said, who, *read, recipe)))
+        table.add_section()
     return table
-
-
-def to_html(found: list[Row], sources: dict[str, str]) -> str:
-    """The rows for the book's page; without a blank line, at which Markdown would end the table.
-
-    `_static/ledger.js` makes its heads sort and fills `.ledger-filter` with a search and a choice
-    of verdict.
-    """
-    head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
-    body = "\n".join(_html_row(row, sources) for row in found)
-    table = f'<table class="table ledger">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>'
-    wide = f'<div class="wide" tabindex="0" role="region" aria-label="The ledger">\n{table}\n</div>'
-    return f'<div class="ledger-filter"></div>\n{wide}'
-
-
-def _html_row(row: Row, sources: dict[str, str]) -> str:
-    record = row.record
-    _, _, measured, pairs, *_ = (escape(cell) for cell in _cells(row))
-    case = f" · {escape(record['case'])}" if record.get("case") else ""
-    claim = (
-        f"{escape(record['statement'])}<br><small><code>{escape(record['id'])}</code>{case}</small>"
-    )
-    by = " ".join(
-        f'<abbr title="{escape(sources.get(name, name))}">{escape(name)}</abbr>'
-        for name in record["source"].split()
-    )
-    link = f'<a href="{CHAPTERS}/{row.recipe}.html#verdict" title="{escape(row.title)}">{row.recipe.replace("_", " ")}</a>'
-    cells = [_cell(claim), _cell(by), _cell(measured, record["effect"]), _cell(pairs, record["n"])]
-    verdicts = [
-        _cell(f'<strong class="{verdict or "none"}">{verdict or NONE}</strong>')
-        for verdict in (row.cpu, row.gpu)
-    ]
-    return "<tr>" + "".join([*cells, *verdicts, _cell(link)]) + "</tr>"
-
-
-def _cell(content: str, value: float | None = None) -> str:
-    """A cell, on one line; a number to sort it by goes beside what it shows."""
-    sort = "" if value is None else f' data-value="{value}"'
-    return f"<td{sort}>{' '.join(content.split())}</td>"

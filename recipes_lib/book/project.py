@@ -11,14 +11,8 @@ from typing import Any
 import nbformat
 import yaml
 
-from recipes_lib.evidence.registry import (
-    OTHER,
-    PATH,
-    Claim,
-    Registry,
-    RegistryError,
-    read,
-)
+from recipes_lib.evidence.claims import Claim, RegistryError
+from recipes_lib.evidence.registry import OTHER, PATH, Registry, read
 
 CHAPTERS = "chapters"
 

@@ -8,7 +8,9 @@ import torch
 from numpy.typing import ArrayLike
 
 from recipes_lib.evidence import study
-from recipes_lib.evidence.registry import Case, Claim, registered
+from recipes_lib.evidence.claims import Case, Claim
+from recipes_lib.evidence.records import record
+from recipes_lib.evidence.registry import registered
 from recipes_lib.evidence.study import Choice
 
 
@@ -78,9 +80,10 @@ class Study:
         (case,) = [one for one in whole.cases if one.name == name] or [_like(whole, name)]
         claim = replace(whole, statement=statement, cases=(replace(case, **changes),))
         unbound = replace(claim, recipe="")  # the first edition did not register replicates
-        record = self._study._record(unbound, claim.cases[0], sides, [], lacks)
+        setting = self._study.setting | {"lacks": lacks}
+        found = record(unbound, claim.cases[0], sides, 0, [], setting)
         own = {"recipe": whole.recipe, "registered": whole.digest, "edition": 1}
-        self._study._show([record | own])
+        self._study.show([found | own])
 
 
 def _like(claim: Claim, name: str) -> Case:

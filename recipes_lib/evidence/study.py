@@ -1,17 +1,16 @@
 """A study: the setting of a recipe, its replicates, its checks and its claims."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from html import escape
 from typing import Any, TypeVar
 
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from recipes_lib.evidence import cards
-from recipes_lib.evidence.intervals import compare
-from recipes_lib.evidence.registry import Case, Claim, Protocol, RegistryError, inline, registered
+from recipes_lib.evidence.claims import Claim, Protocol, RegistryError, inline
+from recipes_lib.evidence.records import RESPLIT, Side, record
+from recipes_lib.evidence.registry import registered
 from recipes_lib.evidence.timing import race
 from recipes_lib.evidence.tuning import (
     METRICS,
@@ -22,15 +21,12 @@ from recipes_lib.evidence.tuning import (
     retrain,
     tune,
 )
-from recipes_lib.evidence.verdicts import CONTRADICTED, NONE, SUPPORTED, judge
 from recipes_lib.hardware import resolve_device, stamp
 
 Choice = TypeVar("Choice")
-Side = ArrayLike | Tuned
 SCALES = ("quick", "full")
 # A replicate's seed tells its base seed, its role and its number; draws on one split lie far above.
 BASE, ROLE, DRAW = 10_000, 1_000, 2**40
-RESPLIT = 1 / 3  # test over training images where `load` divides a pool, 60/20/20
 
 
 class CheckError(AssertionError):
@@ -74,6 +70,11 @@ class Study:
         """Whether this is the book's own setting: its data, quick scale, a processor."""
         own = self.dataset == self.protocol.dataset
         return own and self.scale == "quick" and self.device.type == "cpu"
+
+    @property
+    def test_ratio(self) -> float:
+        """Test over training images where `load` divides a pool: for bands over such splits."""
+        return RESPLIT
 
     @property
     def tuning(self) -> list[int]:
@@ -181,9 +182,13 @@ class Study:
         """
         named = dict(cases) if isinstance(cases, Mapping) else {"": cases}
         claim = self._registered(id, list(named), statement, row)
-        checks = self._resting_on(claim)
-        made = [self._record(claim, case, named[case.name], checks, lacks) for case in claim.cases]
-        self._show(made)
+        checks, setting = self._resting_on(claim), self.setting | {"lacks": lacks}
+        self.show(
+            [
+                record(claim, case, named[case.name], self.pick(*case.replicates), checks, setting)
+                for case in claim.cases
+            ]
+        )
 
     def aa(self, tuned: Tuned) -> dict[str, Any]:
         """Compare a side with itself on other seeds, and return the record.
@@ -196,7 +201,7 @@ class Study:
         claim = inline("a-a", "The same arm twice.", [""], **row)
         count = len(tuned.values)
         _, values = retrain(tuned, self._drawn(self.again[:count], tuned.draws))
-        return self._record(claim, claim.cases[0], (values, tuned.values), [], "")
+        return record(claim, claim.cases[0], (values, tuned.values), 0, [], self.setting)
 
     def summary(self) -> None:
         """Display every claim of this run: who says so, the verdict, the effect on its margin."""
@@ -226,46 +231,10 @@ class Study:
             raise RegistryError(f"claim {claim.id!r} rests on {missing[0]!r}; check that first")
         return [self._checks[one] for one in claim.checks]
 
-    def _record(
-        self,
-        claim: Claim,
-        case: Case,
-        sides: Sequence[Side] | str,
-        checks: list[dict[str, Any]],
-        lacks: str,
-    ) -> dict[str, Any]:
-        record = self._blank(claim, case, checks)
-        failed = [check["statement"] for check in checks if not check["holds"]]
-        if isinstance(sides, str):
-            return record | {"why_none": sides}
-        first, second = sides
-        record |= _measured(claim, case, first, second, self.pick(*case.replicates))
-        if failed:
-            reason = f"a check failed: {failed[0]}"
-            return record | {"verdict": NONE, "instead": "", "why_none": reason}
-        return record | {"lacks": lacks}
-
-    def _blank(self, claim: Claim, case: Case, checks: list[dict[str, Any]]) -> dict[str, Any]:
-        fixed = {name: value for name, value in asdict(case).items() if name != "name"}
+    @property
+    def setting(self) -> dict[str, Any]:
+        """Where and on what this study runs, as its records say."""
         return {
-            **fixed,
-            "id": claim.id,
-            "case": case.name,
-            "recipe": claim.recipe,
-            "statement": claim.statement,
-            "sources": [source.short for source in claim.sources],
-            "by_source": claim.by_source,
-            "registered": claim.digest,
-            "checks": checks,
-            "verdict": NONE,
-            "instead": "",
-            "why_none": "",
-            "lacks": "",
-            "effect": None,
-            "interval": None,
-            "n": 0,
-            "kind": "",
-            "sides": [None, None],
             "seed": self.seed,
             "device": self.device.type,
             "scale": self.scale,
@@ -274,7 +243,8 @@ class Study:
             "versions": stamp(self.device),
         }
 
-    def _show(self, records: list[dict[str, Any]]) -> None:
+    def show(self, records: list[dict[str, Any]]) -> None:
+        """Keep the records of one claim, and display its panel."""
         self.records += records
         self._display(cards.plain(records), cards.panel(records), {"claim": records})
 
@@ -282,48 +252,3 @@ class Study:
         from IPython.display import display  # late: it takes a tenth of a second
 
         display({"text/plain": text, "text/html": html}, raw=True, metadata=metadata)
-
-
-def _measured(claim: Claim, case: Case, first: Side, second: Side, n: int) -> dict[str, Any]:
-    """Compare the sides as the case says; the part of the record that this decides."""
-    if case.unit == "largest difference":
-        return _exact(case, first, second)
-    _alike(claim, case, first, second)
-    values = [side.values if isinstance(side, Tuned) else side for side in (first, second)]
-    ratios = [side.test_ratio for side in (first, second) if isinstance(side, Tuned)]
-    redrawn = max([one for one in ratios if one is not None], default=RESPLIT)
-    found = compare(
-        *values, ratio=case.unit == "ratio", test_ratio=redrawn if case.resplit else 0.0
-    )
-    if claim.recipe and (found.n < n if case.timing else found.n != n):
-        what = "rounds" if case.timing else "replicates"
-        raise RegistryError(f"{claim.id!r} is registered with {n} {what}; {found.n} were measured")
-    verdict, instead = judge(found.interval, case.unit, case.better, case.margin)
-    sides = [side.about() if isinstance(side, Tuned) else None for side in (first, second)]
-    return asdict(found) | {"verdict": verdict, "instead": instead, "sides": sides}
-
-
-def _alike(claim: Claim, case: Case, first: Side, second: Side) -> None:
-    """Raise where the sides were not tuned alike, or by another metric than is reported."""
-    tuned = [side for side in (first, second) if isinstance(side, Tuned)]
-    for side in tuned:
-        if case.metric in ("accuracy", "loss") and side.metric.name != case.metric:
-            by = f"was chosen by {side.metric.name}; the card reports {case.metric}"
-            raise RegistryError(f"{claim.id!r}: a side {by}")
-        if claim.recipe and side.draws != case.draws:
-            registered_ = f"is registered with {case.draws} draws a replicate"
-            raise RegistryError(f"{claim.id!r} {registered_}; a side has {side.draws}")
-    if len(tuned) == 2 and len(tuned[0].settings) != len(tuned[1].settings):
-        budgets = " and ".join(str(len(side.settings)) for side in tuned)
-        raise RegistryError(f"{claim.id!r}: sides tried {budgets} settings; give both as many")
-
-
-def _exact(case: Case, first: Any, second: Any) -> dict[str, Any]:
-    one, other = (torch.as_tensor(side).detach().cpu().double() for side in (first, second))
-    if one.shape != other.shape:
-        raise ValueError(f"shapes differ: {tuple(one.shape)} and {tuple(other.shape)}")
-    gap = float((one - other).abs().max())
-    if math.isnan(gap):
-        raise ValueError("values are not finite; measure what diverged runs have, too")
-    verdict = SUPPORTED if gap <= case.margin else CONTRADICTED
-    return {"effect": gap, "n": 1, "verdict": verdict}
