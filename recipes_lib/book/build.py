@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,9 +16,10 @@ from typing import Any
 import nbformat
 import yaml
 
-from recipes_lib.book import gallery, ledger, runs, speed
+from recipes_lib.book import gallery, ledger, ledger_page, runs, speed
 from recipes_lib.book.executed import Executed
 from recipes_lib.book.files import make_writable, write_whole
+from recipes_lib.book.page import compose
 from recipes_lib.book.processes import run_tree
 from recipes_lib.book.project import CHAPTERS, Book, BookError
 
@@ -33,8 +34,8 @@ def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, 
     """Build `_build/html`, or all on one page in `_build/print`; return its first page and whether
     it is new.
 
-    Returns None where the build failed. Raises `BookError` for a page that is missing and for a
-    recipe that was not executed as it stands.
+    A recipe that failed or was not run stands in it with a banner. Returns None where the build
+    failed. Raises `BookError` for a page that is missing.
     """
     staged = dict(_staged(book, executed))
     name = "print" if one_page else "html"
@@ -80,12 +81,13 @@ def _mended(page: str, builder: str) -> str:
     )
     # docutils makes a list of bibliographies, for screen readers, but no items of their entries.
     page = page.replace('<div role="list" class="citation-list">', "<div>")
-    # On one page, the links of the tables that we write ourselves lead to the recipe's place there.
-    return (
-        re.sub(rf'href="({CHAPTERS}/\w+)\.html[^"]*"', r'href="#document-\1"', page)
-        if builder == "singlehtml"
-        else page
-    )
+    return _on_one_page(page) if builder == "singlehtml" else page
+
+
+def _on_one_page(page: str) -> str:
+    """Have the links that we write ourselves lead to the recipe's or the claim's place there."""
+    page = re.sub(rf'href="{CHAPTERS}/\w+\.html(#claim-[^"]*)"', r'href="\1"', page)
+    return re.sub(rf'href="({CHAPTERS}/\w+)\.html[^"]*"', r'href="#document-\1"', page)
 
 
 def _digest(staged: dict[str, bytes]) -> str:
@@ -94,36 +96,43 @@ def _digest(staged: dict[str, bytes]) -> str:
 
 
 def _staged(book: Book, executed: Path) -> Iterator[tuple[str, bytes]]:
-    config, url = (
-        yaml.safe_load((book.root / "_config.yml").read_text(encoding="utf-8")),
-        repository(book.root),
-    )
+    path = book.root / "_config.yml"
+    config, url = yaml.safe_load(path.read_text(encoding="utf-8")), repository(book.root)
     yield "_config.yml", yaml.safe_dump(_with_links(config, url), sort_keys=False).encode()
     yield "_toc.yml", (book.root / "_toc.yml").read_bytes()
     pages = [Executed.read(recipe, executed) for recipe in book.recipes]
-    for page in pages:
-        text: str = nbformat.v4.writes(page.notebook)
-        if url:  # taken home or launched, the notebook finds `recipes_lib` there
-            text = text.replace(HERE, rf"\"RECIPES_SOURCE\", \"git+{url}\"")
-        yield f"{CHAPTERS}/{page.recipe.path.name}", text.encode()
-    yield from gallery.thumbnails(pages)
+    yield from (_recipe(book, page, url) for page in pages)
+    yield from _pages(book, pages)
+    extra = [book.root / name for name in config.get("bibtex_bibfiles", [])]
+    for path in [*extra, book.root / speed.FIGURE, *sorted((book.root / "_static").rglob("*"))]:
+        if path.is_file():
+            yield str(path.relative_to(book.root)), path.read_bytes()
+
+
+def _recipe(book: Book, page: Executed, url: str | None) -> tuple[str, bytes]:
+    protocol = book.registry.protocols.get(page.recipe.name)
+    text: str = nbformat.v4.writes(compose(page, protocol.presumes if protocol else ""))
+    if url:  # taken home or launched, the notebook finds `recipes_lib` there
+        text = text.replace(HERE, rf"\"RECIPES_SOURCE\", \"git+{url}\"")
+    return f"{CHAPTERS}/{page.recipe.path.name}", text.encode()
+
+
+def _pages(book: Book, pages: Sequence[Executed]) -> Iterator[tuple[str, bytes]]:
+    """The pages that are no recipes, and the downloads of the ledger."""
+    rows = ledger.gather(book, pages)
     marks = {
-        "gallery": lambda: gallery.to_markdown(book, pages),
-        "ledger": lambda: ledger.to_html(ledger.rows(book, executed), book.sources),
+        "gallery": lambda: gallery.to_html(book, pages),
+        "ledger": lambda: ledger_page.to_html(rows, book.sources),
         "runs": lambda: runs.to_html(pages),
         "speed": lambda: speed.to_markdown(book.root),
     }
     for name in book.pages:
         if not name.startswith(f"{CHAPTERS}/"):
             path = _page_path(book.root, name)
-            yield (
-                str(path.relative_to(book.root)),
-                _filled_in(path.read_text(encoding="utf-8"), marks).encode(),
-            )
-    extra = [book.root / name for name in config.get("bibtex_bibfiles", [])]
-    for path in [*extra, book.root / speed.FIGURE, *sorted((book.root / "_static").rglob("*"))]:
-        if path.is_file():
-            yield str(path.relative_to(book.root)), path.read_bytes()
+            text = _filled_in(path.read_text(encoding="utf-8"), marks)
+            yield str(path.relative_to(book.root)), text.encode()
+    yield "_static/ledger.csv", ledger.to_csv(rows, book.sources).encode()
+    yield "_static/ledger.json", ledger.to_json(rows, book.sources).encode()
 
 
 def _filled_in(text: str, marks: Mapping[str, Callable[[], str]]) -> str:

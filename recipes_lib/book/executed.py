@@ -1,62 +1,100 @@
-"""An executed recipe: the chapter's own prose with the outputs of its run, and what the run says of
-itself.
+"""An executed recipe: the chapter's prose with the outputs of its last good run, and what the runs
+say of themselves.
 """
 
-from base64 import b64decode
+import re
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nbformat.v4 import new_markdown_cell
-
 from recipes_lib.book.fingerprint import source_digest
-from recipes_lib.book.project import BookError, Recipe, claim_records, read_notebook, tags
+from recipes_lib.book.project import CHAPTERS, BookError, Recipe, claim_records, read_notebook, tags
+
+COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that failed: its error in one line, when, and what Python said."""
+
+    error: str
+    finished: str
+    traceback: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Failure | None":
+        """Read the notebook of a failed run; None where there is none."""
+        if not path.exists():
+            return None
+        try:
+            notebook = read_notebook(path)
+        except BookError as error:
+            return cls(str(error), "", "")
+        about = notebook.metadata.get("recipes", {})
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        said = [output.traceback for output in outputs if output.output_type == "error"]
+        text = COLOUR_CODES.sub("", "\n".join(said[0])) if said else ""
+        return cls(about.get("error", "it stopped"), about.get("finished", ""), text)
 
 
 @dataclass(frozen=True)
 class Executed:
-    """A recipe's page. `about` holds when it ran, for how many seconds, with which parameters."""
+    """A recipe with its last good outputs.
+
+    `about` holds when they were made, in how many seconds, with which parameters; it is empty where
+    there are none. `doubt` says why they may not be what the recipe gives now.
+    """
 
     recipe: Recipe
     notebook: Any
     about: dict[str, Any]
+    failure: Failure | None = None
+    doubt: str = ""
 
     @classmethod
     def read(cls, recipe: Recipe, folder: Path) -> "Executed":
-        """Take the outputs from the notebook in `folder`. Raises `BookError` where the recipe was
-        not run as it is.
-        """
-        path = folder / recipe.path.name
-        if not path.exists():
-            raise BookError(
-                f"recipe {recipe.name!r} is not executed in {folder}; run `recipes run {recipe.name}`"
-            )
-        done, page = read_notebook(path), deepcopy(recipe.notebook)
-        about = done.metadata.get("recipes", {})
-        if about.get("source") != source_digest(page):
-            raise BookError(
-                f"recipe {recipe.name!r} changed since it was executed; run `recipes run {recipe.name}`"
-            )
+        """Take the outputs from the notebook in `folder`, else those stored with the chapter."""
+        failure = Failure.read(_failures(recipe, folder) / recipe.path.name)
+        done, doubt = _run_of(recipe, folder / recipe.path.name)
+        page = deepcopy(recipe.notebook)
+        if done is None:
+            return cls(recipe, page, dict(page.metadata.get("recipes", {})), failure, doubt)
         outputs = iter([cell.outputs for cell in done.cells if _own_code(cell)])
         for cell in page.cells:
             if cell.cell_type == "code":
                 cell.outputs = next(outputs)
-            if "setup" in tags(cell):
-                cell.metadata["tags"] = [*tags(cell), "hide-input"]
-        found = cls(recipe, page, about)
-        page.cells.insert(1, new_markdown_cell(found._line(), id="last-run"))
-        return found
+        return cls(recipe, page, dict(done.metadata["recipes"]), failure)
 
     @property
+    def status(self) -> str:
+        """What became of it, in one word or two."""
+        if self.failure:
+            return "failed"
+        return "not run" if self.doubt else "passed"
+
+    @cached_property
     def claims(self) -> list[dict[str, Any]]:
-        """The records of its claims."""
-        return claim_records(self.notebook)
+        """The records of its claims. Those of the first edition lack too much to be read."""
+        return [record for record in claim_records(self.notebook) if "sources" in record]
 
     @property
     def day(self) -> str:
-        """The day of the run, ISO 8601, UTC."""
-        return str(self.about["finished"])[:10]
+        """The day of the run, ISO 8601, UTC; empty where there was none."""
+        return str(self.about.get("finished", ""))[:10]
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took."""
+        return self.about.get("seconds")
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The parameters of the run that are not the recipe's own."""
+        given = self.about.get("parameters", {})
+        own = self.recipe.parameters
+        return {name: value for name, value in given.items() if own.get(name) != value}
 
     @property
     def stamp(self) -> dict[str, Any]:
@@ -73,28 +111,26 @@ class Executed:
         threads = self.stamp["threads"]
         return f"{self.stamp['processor']}, {threads} thread{'s' * (threads > 1)}"
 
-    @property
-    def figure(self) -> tuple[bytes, str] | None:
-        """The first figure of its measurements, PNG, and what it shows."""
-        measured = False
-        for cell in self.notebook.cells:
-            measured |= cell.cell_type == "markdown" and cell.source.startswith("## Measured")
-            for output in cell.get("outputs", []) if measured else []:
-                if image := output.get("data", {}).get("image/png"):
-                    return b64decode(image), cell.metadata.get("mystnb", {}).get("image", {}).get(
-                        "alt", ""
-                    )
-        return None
 
-    def _line(self) -> str:
-        changed = [
-            f"`{name} = {value!r}`"
-            for name, value in self.about["parameters"].items()
-            if self.recipe.parameters[name] != value
-        ]
-        given = f", with {', '.join(changed)}" if changed else ""
-        torch = f" with torch {self.stamp['torch']}" if self.stamp else ""
-        return f"*Ran on {self.day} on {self.hardware}{torch}, in {self.about['seconds']:.0f} s{given}.*"
+def _failures(recipe: Recipe, folder: Path) -> Path:
+    """Where `recipes run --out FOLDER` keeps what failed: not among the chapters."""
+    chapters = recipe.path.parent
+    in_place = folder.resolve() == chapters.resolve()
+    return (chapters.parent / "_build" / CHAPTERS if in_place else folder) / "failed"
+
+
+def _run_of(recipe: Recipe, path: Path) -> tuple[Any | None, str]:
+    """The notebook in `path` where it ran this very code; else None, and why not."""
+    try:
+        done = read_notebook(path) if path.exists() else None
+    except BookError as error:
+        return None, str(error)
+    if done is None:
+        return None, "it has not been run here"
+    own = source_digest(recipe.notebook)
+    if done.metadata.get("recipes", {}).get("source") != own:
+        return None, "its code has changed since it was run"
+    return done, ""
 
 
 def _own_code(cell: Any) -> bool:

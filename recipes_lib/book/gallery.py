@@ -1,52 +1,68 @@
-"""The gallery on the landing page: a card for each recipe, with a figure, its time and its
-verdicts.
-"""
+"""The cards of the landing page: which recipe answers which question, and how it came out."""
 
-from collections.abc import Iterator, Sequence
-from io import BytesIO
-from pathlib import PurePosixPath
-
-from PIL import Image, ImageOps
+import re
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
 
 from recipes_lib.book.executed import Executed
+from recipes_lib.book.page import minutes_to_read
 from recipes_lib.book.project import CHAPTERS, Book
-from recipes_lib.book.report import verdicts
+from recipes_lib.evidence.forest import COLOURS
+from recipes_lib.evidence.words import WORDS
 
-THUMBNAILS = PurePosixPath("_static") / "thumbnails"
-SIZE = (640, 360)
+SHORT_ANSWER = re.compile(r"\*\*Short answer\.?\*\*\.?\s*(.+?)(?:\n\s*\n|\Z)", re.DOTALL)
+SENTENCE = re.compile(r"(.+?[.!?])(?=\s+[^a-z\s]|\s*\Z)", re.DOTALL)
+# Links keep their text; roles, emphasis and code lose their marks.
+MARKS = re.compile(r"\{\w[\w:]*\}`[^`]*`|[*`]|\[(?=[^\]]*\]\()|(?<=\w)\]\([^)]*\)")
 
 
-def to_markdown(book: Book, pages: Sequence[Executed]) -> str:
-    """A grid of cards for each part of the book that has recipes."""
+def to_html(book: Book, pages: Sequence[Executed]) -> str:
+    """All recipes as cards, in the order of the book; without a blank line."""
     by_name = {page.recipe.name: page for page in pages}
-    parts = [(caption, [by_name[name] for name in names]) for caption, names in book.parts.items()]
-    return "\n\n".join(f"### {caption}\n\n{_grid(mine)}" for caption, mine in parts if mine)
+    cards = [_card(by_name[name], part) for part, names in book.parts.items() for name in names]
+    seen = {record["verdict"] for page in pages for record in page.claims}
+    kinds = [kind for kind in COLOURS if kind in seen]
+    key = " ".join(f'<span class="{kind}">{WORDS.get(kind, kind)}</span>' for kind in kinds)
+    listed = "\n".join(cards)
+    return f'<ul class="recipe-cards">\n{listed}\n</ul>\n<p class="verdict-key">Cases: {key}</p>'
 
 
-def thumbnails(pages: Sequence[Executed]) -> Iterator[tuple[str, bytes]]:
-    """Names and PNGs of the figures, all of one shape."""
-    for page in pages:
-        if page.figure:
-            picture = Image.open(BytesIO(page.figure[0])).convert("RGB")
-            small = ImageOps.pad(picture, SIZE, Image.Resampling.LANCZOS, color="white")
-            stored = BytesIO()
-            small.save(stored, "PNG", optimize=True)
-            yield str(THUMBNAILS / f"{page.recipe.name}.png"), stored.getvalue()
+def short_answer(done: Executed) -> str:
+    """The first sentence of its short answer, as plain text; empty where it has none."""
+    texts = (cell.source for cell in done.notebook.cells if cell.cell_type == "markdown")
+    found = next(filter(None, map(SHORT_ANSWER.search, texts)), None)
+    plain = " ".join(MARKS.sub("", found[1]).split()) if found else ""
+    first = SENTENCE.match(plain)
+    return first[1] if first else plain
 
 
-def _grid(pages: Sequence[Executed]) -> str:
-    return "\n".join([":::::{grid} 1 2 3 3", ":gutter: 3", "", *map(_card, pages), ":::::"])
-
-
-def _card(page: Executed) -> str:
-    name = page.recipe.name
-    image = (
-        f":img-top: {THUMBNAILS}/{name}.png\n:img-alt: {' '.join(page.figure[1].split())}\n"
-        if page.figure
-        else ""
-    )
-    said = f"{verdicts(page.claims)} · {page.about['seconds']:.0f} s"
+def _card(done: Executed, part: str) -> str:
+    name, title = done.recipe.name, escape(done.recipe.title)
+    took = f"{_duration(done.seconds)} to run" if done.seconds is not None else "never run"
+    failed = ' · <strong class="contradicted">failed</strong>' if done.failure else ""
     return (
-        f"::::{{grid-item-card}} {page.recipe.title}\n:link: {CHAPTERS}/{name}\n:link-type: doc\n{image}\n"
-        f":::{{card-footer}}\n{said}\n:::\n::::\n"
+        f'<li><a href="{CHAPTERS}/{name}.html"><small>{escape(part)}</small>'
+        f"<strong>{title}</strong><span>{escape(short_answer(done))}</span></a>"
+        f"{_bar(done)}<small>{_minutes(done)} · {took}{failed}</small></li>"
     )
+
+
+def _minutes(done: Executed) -> str:
+    return minutes_to_read(done).replace("minutes", "min").replace("minute", "min")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _bar(done: Executed) -> str:
+    """The shares of the verdicts; a screen reader hears them in words."""
+    counts = Counter(record["verdict"] for record in done.claims)
+    shown = [(kind, counts[kind]) for kind in COLOURS if counts[kind]]
+    said = ", ".join(f"{count} {WORDS.get(kind, kind)}" for kind, count in shown)
+    parts = "".join(
+        f'<span class="{kind}" style="flex-grow:{count}">{count}</span>' for kind, count in shown
+    )
+    label = f"Cases: {said}" if said else "No verdicts yet"
+    return f'<div class="verdict-bar" role="img" aria-label="{label}" title="{label}">{parts}</div>'

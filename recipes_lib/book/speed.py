@@ -47,12 +47,12 @@ def _short(number: float) -> str:
 
 
 def _html(record: dict[str, Any]) -> str:
-    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    head = "".join(f'<th scope="col">{column}</th>' for column in COLUMNS)
     # The growing sweep is what the figure shows.
     body = "\n".join(_html_group(group) for group in record["groups"] if "sizes" not in group)
     table = f'<table class="table speed">\n<tr>{head}</tr>\n{body}\n</table>'
-    wide = f'<div class="wide" tabindex="0" role="region" aria-label="Measured speed">\n{table}\n</div>'
-    return f"{wide}\n<p><small>{escape(about(record))}</small></p>"
+    region = '<div class="wide" tabindex="0" role="region" aria-label="Measured speed">'
+    return f"{region}\n{table}\n</div>\n<p><small>{escape(about(record))}</small></p>"
 
 
 def _html_group(group: dict[str, Any]) -> str:
@@ -71,14 +71,16 @@ def about(record: dict[str, Any]) -> str:
     )
     loads = [group["load"] for group in record["groups"]]
     return (
-        f"Measured on {record['date'][:10]} in {record['rounds']} rounds on {machine['processor']}, {record['cores']} "
-        f"cores, load average {min(loads):.1f} to {max(loads):.1f}; Python {machine['python']}, {versions}."
+        f"Measured on {record['date'][:10]} in {record['rounds']} rounds on "
+        f"{machine['processor']}, {record['cores']} cores, load average {min(loads):.1f} to "
+        f"{max(loads):.1f}; Python {machine['python']}, {versions}."
     )
 
 
 def _figure(record: dict[str, Any]) -> str:
     (turn,) = (group["linear_from"] for group in record["groups"] if "sizes" in group)
     return (
-        "![Time per net and step against the number of nets in a stacked sweep, on logarithmic axes. It falls up to "
-        f"{turn} nets; adding more saves nothing, and the sweep's time grows at least linearly.]({FIGURE.as_posix()})"
+        "![Time per net and step against the number of nets in a stacked sweep, on logarithmic "
+        f"axes. It falls up to {turn} nets; adding more saves nothing, and the sweep's time grows "
+        f"at least linearly.]({FIGURE.as_posix()})"
     )

@@ -47,15 +47,19 @@ def _may_differ(record: Record, said: str) -> str:
 def panel(records: Sequence[Record]) -> str:
     """The claim as HTML: its cases as rows of a forest plot, settings and checks below."""
     first = records[0]
-    heads = ("Case", "Verdict", "Effect against its margin", "Effect, 95% interval")
-    cases = table(heads, _case_rows(records), f"Cases of {first['id']}")
     border = "#8a8a8a" if any(record["timing"] for record in records) else _colour(records)
     return (
         f'<div class="claim" id="claim-{escape(first["id"])}" style="{PANEL.format(border)}">'
         f'<p style="margin:0 0 0.4em"><strong>{escape(first["statement"])}</strong><br>'
         f"<small>{escape(whose(records))} · <code>{escape(first['id'])}</code></small></p>"
-        f"{cases}{_details(records)}</div>"
+        f"{cases(records)}{_details(records)}</div>"
     )
+
+
+def cases(records: Sequence[Record]) -> str:
+    """The cases of a claim as a table: verdict, plot and effect, plots of one unit on one scale."""
+    heads = ("Case", "Verdict", "Effect against its margin", "Effect, 95% interval")
+    return table(heads, _case_rows(records), f"Cases of {records[0]['id']}")
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
@@ -106,7 +110,7 @@ def _by_scale(records: Sequence[Record]) -> list[tuple[tuple[str, str], list[Rec
 
 def plots(records: Sequence[Record]) -> str:
     """The intervals of a claim, one plot for each of its units; in words where there is none."""
-    said = "; ".join(effect(record) for record in records)
+    said = "; ".join(dict.fromkeys(effect(record) for record in records))
     if len(records) == 1:
         return f"{forest(records, said)}<br><small>{escape(said)}</small>".removeprefix("<br>")
     groups = [group for _, group in _by_scale(records)]
