@@ -50,6 +50,10 @@ def card(notebook: Any) -> Any:
     return claim_cell(notebook)["outputs"][0]["metadata"]["claim"][0]
 
 
+def summary(cell: Any) -> bool:
+    return any("summary" in output["metadata"] for output in cell.get("outputs", []))
+
+
 def stale(notebook: Any) -> None:
     claim_cell(notebook)["source"] = ['study.claim("it-works", 0.7)']
 
@@ -98,6 +102,22 @@ BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
         lambda nb: nb["cells"][0].update(source=["# Title?"]),
         "cell 1: has no short answer",
     ),
+    "long answer": (
+        lambda nb: nb["cells"][0]["source"].append(" Try it again." * 16),
+        "cell 1: its short answer has 52 words; say it in 50",
+    ),
+    "other setup": (
+        lambda nb: nb["cells"][2]["source"].insert(0, "import sys\n"),
+        "its cell tagged 'setup' is not the one of template.ipynb",
+    ),
+    "much code": (
+        lambda nb: claim_cell(nb)["source"].extend(["\nx = 1\n"] * 195),
+        "Measured and Verdict have 202 lines of code; say it in 200",
+    ),
+    "no summary": (
+        lambda nb: [cell["outputs"].clear() for cell in nb["cells"] if summary(cell)],
+        "ends without a table of its claims; call study.summary() last",
+    ),
     "no section": (lambda nb: nb["cells"].pop(3), "sections are Solution"),
     "sections out of order": (
         lambda nb: nb["cells"].insert(3, nb["cells"].pop(4)),
@@ -126,7 +146,7 @@ BREACHES: dict[str, tuple[Callable[[Any], object], str]] = {
     ),
     "not executed": (
         lambda nb: claim_cell(nb).update(execution_count=None),
-        "was not executed in order (count None)",
+        "was not run in order (count None)",
     ),
     "stored error": (stores(**ERROR), "stores an error"),
     "stored widget": (stores(**WIDGET), "stores a widget"),
@@ -187,6 +207,29 @@ def test_settings_may_stand_in_prose(book: Path, text: str) -> None:
 def test_numbers_outside_the_results_are_free(book: Path) -> None:
     change(book, section("Use it", " Version 2.11 and 0.12."))
     assert problems(Book(book), Book(book).recipes[0]) == []
+
+
+def test_a_claim_without_a_check_owes_one(book: Path) -> None:
+    rows = book / "claims.toml"
+    rows.write_text(rows.read_text().replace('checks = ["it is plugged in"]\n', ""))
+    found = problems(Book(book), Book(book).recipes[0])
+    assert "good: claim 'it-works' rests on no check; register one" in found
+
+
+def test_a_chapter_with_pitfalls_owes_what_the_first_edition_asked_for(book: Path) -> None:
+    def of_the_first_edition(notebook: Any) -> None:
+        for name in ("long answer", "other setup", "much code", "no summary"):
+            BREACHES[name][0](notebook)
+
+    path, heading = book / "chapters" / "good.ipynb", "## What would fool us"
+    path.write_text(path.read_text().replace(heading, "## Pitfalls"))
+    before = problems(Book(book), Book(book).recipes[0])
+    change(book, of_the_first_edition)
+    after = problems(Book(book), Book(book).recipes[0])
+    assert before == []
+    assert all("20 lines" in said or "stale" in said for said in after)
+    path.write_text(path.read_text().replace("## Pitfalls", heading))
+    assert len(problems(Book(book), Book(book).recipes[0])) == len(after) + 4
 
 
 def test_a_recipe_that_was_never_run_does_not_pass(
@@ -383,7 +426,7 @@ def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_comman
     result = recipes_command("run", "wide_nets", "--out", "chapters")
     assert result.exit_code == 0, result.output
     assert problems(Book(root), Book(root).recipes[1]) == []
-    assert Book(root).claims[1]["recipe"] == "wide_nets"
+    assert Book(root).claims[1].recipe == "wide_nets"
 
 
 @pytest.mark.parametrize("name", ["good", "Good", "3d", "two words", "../x", "class"])
