@@ -9,7 +9,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from matplotlib.axes import Axes
-from matplotlib_inline.backend_inline import set_matplotlib_formats
 from numpy.typing import ArrayLike
 
 from recipes_lib.evidence.intervals import mean_interval
@@ -22,6 +21,8 @@ def use_style() -> None:
     """Set the house style. Figures carry a white ground of their own, so they read the same on a
     dark page.
     """
+    from matplotlib_inline.backend_inline import set_matplotlib_formats  # it brings IPython along
+
     set_matplotlib_formats("retina")
     plt.rcParams.update(
         {
