@@ -413,33 +413,6 @@ def test_what_needs_integers_is_compared_only_where_the_processor_has_them(
         )
 
 
-def test_the_template_is_a_recipe(make_book: Callable[..., Path], recipes_command: Invoke) -> None:
-    root = make_book(good=good_recipe())
-    assert recipes_command("new", "wide_nets", "--title", 'Are "wide" nets better?').exit_code == 0
-    toc = (root / "_toc.yml").read_text()
-    assert toc.splitlines()[0] == "# A comment that stays."
-    assert (
-        "      - file: chapters/good\n      - file: chapters/wide_nets\n  - caption: Evidence"
-        in toc
-    )
-    assert [recipe.title for recipe in Book(root).recipes][1] == 'Are "wide" nets better?'
-    result = recipes_command("run", "wide_nets", "--out", "chapters")
-    assert result.exit_code == 0, result.output
-    assert problems(Book(root), Book(root).recipes[1]) == []
-    assert Book(root).claims[1].recipe == "wide_nets"
-
-
-@pytest.mark.parametrize("name", ["good", "Good", "3d", "two words", "../x", "class"])
-def test_a_new_recipe_needs_a_free_and_plain_name(
-    make_book: Callable[..., Path], recipes_command: Invoke, name: str
-) -> None:
-    root = make_book(good=good_recipe())
-    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    result = recipes_command("new", name)
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
-
-
 def test_injected_cells_do_not_change_the_digest() -> None:
     from recipes_lib.book.fingerprint import source_digest
 
