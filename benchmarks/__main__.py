@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from benchmarks import augmenting, batches, cores, deploying, growth, page, single, sweep
+from benchmarks import augmenting, batches, cores, deploying, growth, importing, page, single, sweep
 from recipes_lib.book import speed
 from recipes_lib.book.files import write_whole
 from recipes_lib.hardware import stamp
@@ -30,6 +30,7 @@ GROUPS: dict[str, Callable[[int], dict[str, Any]]] = {
     "trainers": single.trainers,
     "delivery": batches.delivery,
     "augmenting": augmenting.augmenting,
+    "importing": importing.importing,
     "deploying_mlp": deploying.deploying_mlp,
     "deploying_cnn": deploying.deploying_cnn,
     "growth": growth.growth,

@@ -2,29 +2,28 @@
 run.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from threading import Semaphore, Thread
 from typing import Any
-from unittest.mock import patch
 
 import torch
 
 from benchmarks.work import BATCH_SIZE, MOMENTUM, digits, rates, small_net
 from recipes_lib.data.splits import Splits
-from recipes_lib.sweep import stack as stacked
 from recipes_lib.sweep.many import fit_many
 from recipes_lib.sweep.runs import grid
 from recipes_lib.sweep.workers import LARGEST_STACK
 
 
-class Paced(AbstractContextManager["Paced"]):
-    """`fit_many` on `num_nets` MLPs in a thread of its own; a call trains `num_epochs` more, all
-    set up already.
+class _Closed(Exception):  # noqa: N818
+    """Nobody waits for another epoch."""
 
-    It waits inside the bar that the library draws around its epochs: what runs is the library's
-    loop, unchanged.
+
+class Paced(AbstractContextManager["Paced"]):
+    """`fit_many` on `num_nets` MLPs in a thread of its own; a call trains `num_epochs` more.
+
+    It waits after each epoch, the first of which is over, and all set up, before any call.
     """
 
     def __init__(
@@ -42,15 +41,15 @@ class Paced(AbstractContextManager["Paced"]):
                 f"{num_nets} nets are trained in parts, and an epoch of one is none of the others'"
             )
         self.num_epochs, self.threads = num_epochs, threads
-        runs, enough = grid(lr=rates(num_nets), momentum=[MOMENTUM]), num_epochs * (rounds + 2)
+        enough = num_epochs * (rounds + 2)
         how: dict[str, Any] = {"num_epochs": enough, "batch_size": BATCH_SIZE, "strategy": strategy}
-        self.sweep = partial(fit_many, small_net, splits or digits(), runs, **how)
+        how |= {"runs": grid(lr=rates(num_nets), momentum=[MOMENTUM]), "after_epoch": self._gate}
+        self.sweep = partial(fit_many, small_net, splits or digits(), **how)
         self.error: Exception | None = None
         self.go, self.done, self.closed = Semaphore(0), Semaphore(0), False
         self.thread = Thread(target=self._train, daemon=True)
-        with patch.object(stacked, "progress", self._gate):
-            self.thread.start()
-            self._wait()
+        self.thread.start()
+        self._wait()
 
     def __call__(self) -> None:
         for _ in range(self.num_epochs):
@@ -65,7 +64,8 @@ class Paced(AbstractContextManager["Paced"]):
     def _train(self) -> None:
         try:
             torch.set_num_threads(self.threads)
-            self.sweep()
+            with suppress(_Closed):
+                self.sweep()
         except Exception as error:
             self.error = error
         finally:
@@ -76,10 +76,8 @@ class Paced(AbstractContextManager["Paced"]):
         if self.error:
             raise self.error
 
-    def _gate(self, epochs: Iterable[int]) -> Iterator[int]:
-        for epoch in epochs:
-            self.done.release()
-            self.go.acquire()
-            if self.closed:
-                return
-            yield epoch
+    def _gate(self, *_: object) -> None:
+        self.done.release()
+        self.go.acquire()
+        if self.closed:
+            raise _Closed

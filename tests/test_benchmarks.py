@@ -12,11 +12,10 @@ from benchmarks import page, peers, single, work
 from benchmarks.augmenting import augmenting
 from benchmarks.deploying import forms_of
 from benchmarks.growth import growth, linear_from
+from benchmarks.importing import importing
 from benchmarks.pace import Paced
 from benchmarks.timing import Side, measure, peer, reached, row
 from recipes_lib.book import speed
-from recipes_lib.sweep.many import fit_many
-from recipes_lib.sweep.runs import grid
 from recipes_lib.sweep.stacked import train_stacked
 
 Work = Callable[[], None]
@@ -132,18 +131,17 @@ def test_a_sweep_turns_linear_where_more_nets_save_nothing() -> None:
 
 
 def test_a_paced_sweep_trains_on_each_call_and_passes_errors_on() -> None:
-    whole = fit_many(
-        work.small_net,
-        work.few_digits(),
-        grid(lr=[0.1]),
-        num_epochs=1,
-        batch_size=64,
-        strategy="stacked",
-    )
-    assert len(whole.table) == 1  # the library's own bar is back
-    with Paced(2, 1, 1, strategy="stacked", splits=work.few_digits()) as paced:
+    epochs: list[int] = []
+
+    class Watched(Paced):
+        def _gate(self, *seen: Any) -> None:
+            epochs.append(seen[0])
+            super()._gate(*seen)
+
+    with Watched(2, 3, 1, strategy="stacked", splits=work.few_digits()) as paced:
+        assert epochs == [1]  # all is set up
         paced()
-        paced()
+        assert epochs == [1, 2, 3, 4]
     assert not paced.thread.is_alive()
     with pytest.raises(ValueError, match="strategy 'unknown'"):
         Paced(2, 1, 1, strategy="unknown")
@@ -197,6 +195,13 @@ def test_a_row_is_measured_from_end_to_end() -> None:
     group = single.overhead(1, num_epochs=2)
     assert [row["rounds"] for row in group["rows"]] == [1, 1, 1]
     assert "fit" in page.lines(group)
+
+
+def test_imports_are_timed_in_fresh_processes() -> None:
+    rows = importing(1)["rows"]
+    assert [row["rounds"] for row in rows] == [1, 1, 1]
+    assert all(row["median_us"] > 1e5 for row in rows)  # torch takes longer than that
+    assert rows[1]["ratio"] > 1
 
 
 def test_the_cost_of_augmentation_is_counted_without_the_delivery() -> None:
