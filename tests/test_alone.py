@@ -16,7 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from recipes_lib.book.project import Book, Recipe, claim_records, read_notebook
+from recipes_lib.book.notebook import claim_records, read_notebook
+from recipes_lib.book.project import Book, Recipe
 from recipes_lib.book.task import last_run
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from conftest import Invoke, recipe
 from nbformat import v4
-from test_book_run import names, report, statuses
+from test_book_run import SLEEP, names, report, statuses
 
 from recipes_lib.book import cluster
 
@@ -88,7 +88,7 @@ def test_a_cluster_gives_what_this_machine_gives(
 def test_a_stop_kills_the_kernels_of_the_cluster(make_book: Make, tmp_path: Path) -> None:
     pytest.importorskip("ray")
     beacon, scratch = tmp_path / "kernel", tmp_path / "scratch"
-    sleep = f'import os, time\nfrom pathlib import Path\nPath("{beacon}").write_text(str(os.getpid()))\ntime.sleep(600)'
+    sleep = SLEEP.format(beacon=str(beacon))
     root = make_book(quick=recipe("print(1)"), sleepy=recipe(sleep))
     executed = root / "_build" / "executed"
     scratch.mkdir()

@@ -10,7 +10,7 @@ from conftest import Invoke, recipe
 from test_book_run import statuses
 
 from recipes_lib.book import fingerprint
-from recipes_lib.book.project import BookError
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.reach import Library
 
 FILES = {

@@ -16,8 +16,10 @@ from nbformat import v4
 from PIL import Image
 
 from recipes_lib.book import run
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.files import write_whole
-from recipes_lib.book.project import Book, BookError, read_notebook
+from recipes_lib.book.notebook import read_notebook
+from recipes_lib.book.project import Book
 from recipes_lib.evidence.registry import registered
 
 Make = Callable[..., Path]
@@ -30,7 +32,22 @@ Path(f"{folder}/{me}").touch()
 while not Path(f"{folder}/{other}").exists():
     time.sleep(0.05)"""
 
-NO_METADATA = '{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [{"cell_type": "raw", "source": ""}]}'
+NO_METADATA = (
+    '{"nbformat": 4, "nbformat_minor": 5, "metadata": {},'
+    ' "cells": [{"cell_type": "raw", "source": ""}]}'
+)
+SLEEP = """\
+import os, time
+from pathlib import Path
+
+Path({beacon!r}).write_text(str(os.getpid()))
+time.sleep(600)"""
+DIES = """\
+import os
+from pathlib import Path
+
+if Path({switch!r}).exists():
+    os.kill(os.getpid(), 9)"""
 
 
 def report(folder: Path) -> dict[str, Any]:
@@ -307,7 +324,7 @@ def test_a_kernel_killed_in_mid_recipe_is_named_and_the_next_run_does_only_what_
 ) -> None:
     switch = tmp_path / "switch"
     switch.touch()
-    dies = f'from pathlib import Path\nimport os\nif Path("{switch}").exists():\n    os.kill(os.getpid(), 9)'
+    dies = DIES.format(switch=str(switch))
     root = make_book(dies=recipe("print(1)", dies), fine=recipe("print(2)"))
     executed = root / "_build" / "executed"
     result = recipes_command("run")
@@ -327,7 +344,7 @@ def test_a_stop_kills_kernels_and_leaves_finished_outputs_whole(
     make_book: Make, tmp_path: Path, number: signal.Signals
 ) -> None:
     beacon = tmp_path / "kernel"
-    sleep = f'import os, time\nfrom pathlib import Path\nPath("{beacon}").write_text(str(os.getpid()))\ntime.sleep(600)'
+    sleep = SLEEP.format(beacon=str(beacon))
     root = make_book(quick=recipe("print(1)"), sleepy=recipe(sleep))
     executed = root / "_build" / "executed"
     command = [
@@ -458,7 +475,8 @@ try:
     app(["run"])
 except SystemExit as end:
     assert end.code == 0
-print([name for name in ("torch", "papermill", "pandas", "sphinx", "joblib", "numpy") if name in sys.modules])
+heavy = ("torch", "papermill", "pandas", "sphinx", "joblib", "numpy")
+print([name for name in heavy if name in sys.modules])
 """
     said = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

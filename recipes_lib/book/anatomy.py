@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recipes_lib.book.project import read_notebook, tags
+from recipes_lib.book.notebook import read_notebook, tags
 
 TEMPLATE = Path(__file__).with_name("template.ipynb")
 SECTIONS = [

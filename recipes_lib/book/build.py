@@ -17,11 +17,12 @@ import nbformat
 import yaml
 
 from recipes_lib.book import gallery, ledger, ledger_page, runs, speed
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.executed import Executed
 from recipes_lib.book.files import make_writable, write_whole
 from recipes_lib.book.page import compose
 from recipes_lib.book.processes import run_tree
-from recipes_lib.book.project import CHAPTERS, Book, BookError
+from recipes_lib.book.project import CHAPTERS, Book
 
 SUFFIXES = (".md", ".ipynb", ".rst")
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]

@@ -12,8 +12,10 @@ from pathlib import Path
 from joblib import cpu_count
 
 from recipes_lib.book.contract import problems
+from recipes_lib.book.errors import BookError
+from recipes_lib.book.notebook import read_notebook, tags
 from recipes_lib.book.processes import THREADS, run_tree
-from recipes_lib.book.project import Book, BookError, Recipe, read_notebook, tags
+from recipes_lib.book.project import Book, Recipe
 
 SANITIZE = Path(__file__).with_name("nbval.cfg")
 CELL_TIMEOUT = 600  # seconds

@@ -1,6 +1,5 @@
 """The `recipes` command."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,10 +8,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from typer.core import TyperCommand, TyperGroup
 
 from recipes_lib.book import report
-from recipes_lib.book.project import Book, BookError, claim_records, nearest, read_notebook
+from recipes_lib.book.commands import Commands, RunCommand
+from recipes_lib.book.errors import BookError, nearest
+from recipes_lib.book.notebook import claim_records, read_notebook
+from recipes_lib.book.project import Book
 from recipes_lib.book.run import EXECUTED
 from recipes_lib.book.run import run as run_recipes
 from recipes_lib.book.task import last_run
@@ -23,40 +24,7 @@ Names = Annotated[
 ]
 
 
-class _Commands(TyperGroup):
-    def invoke(self, ctx: Any) -> Any:
-        # Asked to end, clean up as at Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            raise typer.Exit(130) from error
-        except BookError as error:
-            print(f"recipes: {' '.join(str(error).split())}", file=sys.stderr)
-            raise typer.Exit(2) from error
-
-
-class _RunCommand(TyperCommand):
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _join_pairs(args))
-
-
-def _join_pairs(args: list[str]) -> list[str]:
-    """Join papermill's `-p key value` to `-p key=value`: typer knows no repeated option of two
-    words.
-    """
-    joined, rest = [], list(args)
-    while rest:
-        word = rest.pop(0)
-        joined.append(word)
-        if word in ("-p", "--parameter"):
-            if len(rest) < 2:
-                raise BookError(f"{word} needs a name and a value; for example {word} seed 7")
-            joined.append(f"{rest.pop(0)}={rest.pop(0)}")
-    return joined
-
-
-app = typer.Typer(cls=_Commands, no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.command("list")
@@ -81,7 +49,7 @@ def list_() -> None:
     Console().print(table)
 
 
-@app.command(cls=_RunCommand)
+@app.command(cls=RunCommand)
 def run(
     names: Names = None,
     parameter: Annotated[
@@ -100,7 +68,8 @@ def run(
     address: Annotated[
         str | None,
         typer.Option(
-            help="The Ray cluster, its workers set up as this machine is; default: RAY_ADDRESS, else one here."
+            help="The Ray cluster, its workers set up as this machine is; "
+            "default: RAY_ADDRESS, else one here."
         ),
     ] = None,
     out: Annotated[
@@ -217,6 +186,5 @@ def new(
     path = create(
         Book.find(Path.cwd()), name, title or f"What does {name.replace('_', ' ')} change?"
     )
-    print(
-        f"Created {path}; now write it, then `recipes run {name} --out chapters` and `recipes check {name}`"
-    )
+    print(f"Created {path}; now write it, then `recipes run {name} --out chapters`")
+    print(f"and `recipes check {name}`")

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.processes import stop_signal
-from recipes_lib.book.project import BookError
 from recipes_lib.sweep.cluster import connect
 
 PATIENCE = 30  # seconds: for a cluster to answer, and for cancelled tasks to kill their kernels

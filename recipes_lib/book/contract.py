@@ -10,8 +10,10 @@ from typing import Any
 from nbformat.validator import iter_validate
 
 from recipes_lib.book.anatomy import anatomy, is_first_edition
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.fingerprint import source_digest
-from recipes_lib.book.project import Book, BookError, Recipe, claim_records, tags
+from recipes_lib.book.notebook import claim_records, tags
+from recipes_lib.book.project import Book, Recipe
 
 MAX_LINES = 20  # of a cell
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -100,10 +102,11 @@ def _cards(book: Book, recipe: Recipe) -> Iterator[str]:
     records = {(row["id"], row["case"]): row for row in claim_records(recipe.notebook)}
     for name, case in sorted(wanted - records.keys()):
         yield f"has no card for {_named(name, case)} of the registry; measure it"
-    for (name, case), record in records.items():
-        if (name, case) not in wanted:
-            yield f"claims {_named(name, case)}, which is not registered for it; register it"
-        elif record.get("registered") != claims[name].digest:
+    for name, case in sorted(records.keys() - wanted):
+        yield f"claims {_named(name, case)}, which is not registered for it; register it"
+    run_with = {(name, record.get("registered")) for (name, _), record in records.items()}
+    for name, digest in sorted(run_with, key=str):
+        if name in claims and digest != claims[name].digest:
             yield f"claim {name!r} was registered anew since it was run; run it again"
     bare = [name for name, claim in claims.items() if not claim.checks]
     if not is_first_edition(recipe.notebook.cells):

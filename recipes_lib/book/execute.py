@@ -12,8 +12,9 @@ from typing import Any
 
 import yaml
 
+from recipes_lib.book.errors import BookError
+from recipes_lib.book.notebook import read_notebook
 from recipes_lib.book.processes import THREADS, kill_tree
-from recipes_lib.book.project import BookError, read_notebook
 
 # Two kernels that start at once may pick the same port; the one that comes second dies before it
 # says a word.

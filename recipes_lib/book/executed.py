@@ -9,8 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.fingerprint import source_digest
-from recipes_lib.book.project import CHAPTERS, BookError, Recipe, claim_records, read_notebook, tags
+from recipes_lib.book.notebook import claim_records, read_notebook, tags
+from recipes_lib.book.project import CHAPTERS, Recipe
 
 COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*m")
 

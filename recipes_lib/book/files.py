@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-from recipes_lib.book.project import BookError
+from recipes_lib.book.errors import BookError
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -36,7 +36,7 @@ def write_notebook(path: Path, notebook: Any) -> None:
 
 
 def make_writable(folder: Path) -> None:
-    """Create `folder` and try whether a notebook would fit. Raises `BookError` where it would not."""
+    """Create `folder` and try whether a notebook would fit. Raises `BookError` if not."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder) as probe:

@@ -13,7 +13,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from recipes_lib.book.project import Recipe, tags
+from recipes_lib.book.notebook import tags
+from recipes_lib.book.project import Recipe
 from recipes_lib.book.reach import Library
 from recipes_lib.evidence.registry import Registry
 

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.files import write_whole
-from recipes_lib.book.project import Book, BookError, claim_records, read_notebook
+from recipes_lib.book.notebook import claim_records, read_notebook
+from recipes_lib.book.project import Book
 from recipes_lib.book.task import last_run
 
 RESULTS = Path("benchmarks") / "results" / "gpu.json"

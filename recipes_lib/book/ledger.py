@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from recipes_lib.book import gpu
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.executed import Executed
-from recipes_lib.book.project import Book, BookError
+from recipes_lib.book.project import Book
 from recipes_lib.evidence import words
 from recipes_lib.evidence.claims import Case, Claim
 

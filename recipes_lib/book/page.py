@@ -9,7 +9,7 @@ from typing import Any
 from nbformat.v4 import new_markdown_cell
 
 from recipes_lib.book.executed import Executed
-from recipes_lib.book.project import tags
+from recipes_lib.book.notebook import tags
 from recipes_lib.evidence import cards
 
 WORDS_A_MINUTE = 220

@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from recipes_lib.book.project import BookError, Recipe, nearest
+from recipes_lib.book.errors import BookError, nearest
+from recipes_lib.book.project import Recipe
 
 SCALES = ("quick", "full")
 
@@ -26,9 +27,8 @@ def _value(recipe: Recipe, name: str, text: str) -> Any:
         value = _typed(text, default)
     except (ValueError, SyntaxError, KeyError) as error:
         kind = type(default).__name__
-        raise BookError(
-            f"parameter {name!r} of {recipe.name!r} takes {kind}, not {text!r}; try {name} {default}"
-        ) from error
+        takes = f"parameter {name!r} of {recipe.name!r} takes {kind}, not {text!r}"
+        raise BookError(f"{takes}; try {name} {default}") from error
     return CHECKS[name](value) if name in CHECKS else value
 
 

@@ -20,7 +20,7 @@ def run_tree(
     *,
     stdout: int | None = None,
 ) -> int:
-    """Run a command and return its code; interrupted, kill all it started. Standard error is shown."""
+    """Run a command, its errors shown, and return its code; interrupted, kill all it started."""
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout)
     try:
         return process.wait()

@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
-from recipes_lib.book.project import BookError
+from recipes_lib.book.errors import BookError
 
 MAGIC = re.compile(r"^(\s*)[%!].*", re.MULTILINE)  # IPython's lines, which are no Python
 

@@ -13,10 +13,11 @@ from typing import Any
 from rich.console import Console
 
 from recipes_lib.book import parameters, report
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.files import make_writable
 from recipes_lib.book.processes import stop_signal
-from recipes_lib.book.project import CHAPTERS, Book, BookError
+from recipes_lib.book.project import CHAPTERS, Book
 from recipes_lib.book.task import Task
 
 EXECUTED = Path("_build") / "executed"

@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from recipes_lib.book.project import BookError
+from recipes_lib.book.errors import BookError
 
 TABLE = Path("benchmarks") / "results" / "speed.json"
 FIGURE = Path("benchmarks") / "results" / "sweep.png"

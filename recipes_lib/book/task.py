@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from recipes_lib.book import report
+from recipes_lib.book.errors import BookError
 from recipes_lib.book.files import write_notebook
 from recipes_lib.book.fingerprint import fingerprint, source_digest
-from recipes_lib.book.project import BookError, Recipe, claim_records, parse_notebook, read_notebook
+from recipes_lib.book.notebook import claim_records, parse_notebook, read_notebook
+from recipes_lib.book.project import Recipe
 from recipes_lib.evidence.registry import Registry
 
 

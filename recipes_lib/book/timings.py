@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from recipes_lib.book.project import panel_records
+from recipes_lib.book.notebook import panel_records
 from recipes_lib.evidence.cards import Record, full_name, verdict
 from recipes_lib.evidence.verdicts import CONTRADICTED, SUPPORTED
 
