@@ -1,22 +1,41 @@
+"""The built book, its parts and what it does with recipes that failed: small books, one run."""
+
+import csv
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 import yaml
-from conftest import Invoke, good_recipe
+from conftest import CLAIMS, Invoke, good_recipe, write_book
 from nbformat import v4
-from PIL import Image
 from test_benchmarks import small_record
+from typer.testing import CliRunner
 
 from benchmarks.__main__ import write
 from recipes_lib.book.build import repository
+from recipes_lib.book.cli import app
+from recipes_lib.book.executed import Executed
+from recipes_lib.book.gallery import short_answer
+from recipes_lib.book.ledger import gather, rows
+from recipes_lib.book.ledger_page import to_html
+from recipes_lib.book.page import compose
+from recipes_lib.book.project import Book
 
 Make = Callable[..., Path]
-FIGURE = "%matplotlib inline\nimport matplotlib.pyplot as plt\n\n_ = plt.plot([1, 2])"
+UNREGISTERED = """
+[[claim]]
+id = "never-tried"
+recipe = "good"
+statement = "x < y & <script>"
+metric = "loss"
+case = [{ name = "<b>" }, { name = "other" }]
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -24,11 +43,55 @@ def no_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
 
 
-@pytest.fixture
-def book(make_book: Make, recipes_command: Invoke) -> Path:
-    root = make_book(good=good_recipe())
-    assert recipes_command("run", "--seed", "3").exit_code == 0
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A book whose one recipe has run, with another seed than its own."""
+    root = write_book(tmp_path_factory.mktemp("ran") / "book", good=good_recipe())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert CliRunner().invoke(app, ["run", "--seed", "3"]).exit_code == 0
     return root
+
+
+@pytest.fixture
+def book(ran: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of that book, to work in."""
+    shutil.copytree(ran, tmp_path / "book")
+    monkeypatch.chdir(tmp_path / "book")
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path / "book"
+
+
+def executed_in(book: Path) -> Path:
+    return book / "_build" / "executed" / "good.ipynb"
+
+
+def page_of(book: Path, folder: str = "_build/executed") -> Executed:
+    return Executed.read(Book(book).recipes[0], book / folder)
+
+
+def text_of(done: Executed) -> str:
+    cells = compose(done, "a net that trains").cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def fail(book: Path, **about: str) -> None:
+    """Leave behind what a run that failed leaves."""
+    notebook = good_recipe()
+    notebook.metadata["recipes"] = {"finished": "2026-11-25T04:30:00+00:00", **about}
+    output = v4.new_output(
+        "error", ename="ValueError", evalue="x", traceback=["\x1b[31mline\x1b[0m"]
+    )
+    next(cell for cell in notebook.cells if cell.cell_type == "code").outputs = [output]
+    path = executed_in(book).parent / "failed" / "good.ipynb"
+    path.parent.mkdir()
+    nbformat.write(notebook, path)
 
 
 def test_the_built_book_shows_outputs_and_the_ledger(
@@ -42,18 +105,21 @@ def test_the_built_book_shows_outputs_and_the_ledger(
     html = book / "_build" / "html"
     assert f"Open {html / 'index.html'}" in result.output
     page, ledger = ((html / name).read_text() for name in ("chapters/good.html", "ledger.html"))
-    assert 'class="measured"' in page
-    assert '<span class="pre">3</span>' in page
-    assert "# Parameters" not in page
-    assert "hide-input" in page or "Show code cell source" in page
+    assert page.count('id="claim-it-works"') == 1
+    assert '<a href="#claim-it-works">it-works holds.</a>' in page
+    assert page.count('class="glance"') == 1
+    assert '<span class="pre">3</span>' not in page
+    assert "Show the setup" in page
     for part in (
         "it-works holds.",
-        "+0.500 (+0.500 to +0.500)",
-        "chapters/good.html#verdict",
+        "+50.0 points (+50.0 to +50.0)",
+        "chapters/good.html#claim-it-works",
         "A book &amp; its author",
+        'href="_static/ledger.csv"',
     ):
         assert part in ledger
-    assert 'id="verdict"' in page
+    (row,) = csv.DictReader((html / "_static" / "ledger.csv").open())
+    assert (row["id"], float(row["effect"]), row["unit"]) == ("it-works", 0.5, "difference")
     assert "github.com/OWNER" not in page
     assert "colab.research" not in page
 
@@ -71,82 +137,174 @@ def test_the_built_book_shows_outputs_and_the_ledger(
     monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/book")
     assert recipes_command("build").exit_code == 0
     page = (html / "chapters/good.html").read_text()
-    assert (
-        "https://colab.research.google.com/github/somebody/book/blob/launch/chapters/good.ipynb"
-        in page
-    )
+    address = "github.com/somebody/book"
+    assert f"https://colab.research.google.com/{address[:6]}" in page
+    assert f"{address.replace('.com', '')}/blob/launch/chapters/good.ipynb" in page
     notebook = (html / "_sources" / "chapters" / "good.ipynb").read_text()
-    assert r"\"RECIPES_SOURCE\", \"git+https://github.com/somebody/book\"" in notebook
+    assert rf"\"RECIPES_SOURCE\", \"git+https://{address}\"" in notebook
     assert [path.name for path in (book / "_build").glob("book-*")] == []
 
 
-def test_the_page_has_the_chapters_prose_and_the_executions_outputs(
-    book: Path, recipes_command: Invoke
-) -> None:
-    chapter = book / "chapters" / "good.ipynb"
-    chapter.write_text(chapter.read_text().replace("Try it.", "Try it twice."))
-    assert recipes_command("build").exit_code == 0
-    page = json.loads((book / "_build" / "stage" / "chapters" / "good.ipynb").read_text())
-    assert "Try it twice." in "".join(page["cells"][0]["source"])
-    assert page["cells"][3]["metadata"]["tags"] == ["setup", "hide-input"]
-    line = "".join(page["cells"][1]["source"])
-    assert re.fullmatch(
-        r"\*Ran on 20..-..-.. on A processor, 1 thread with torch 2.0, in \d+ s, with `seed = 3`\.\*",
-        line,
+def test_a_page_begins_with_the_answer_and_folds_the_laboratory(book: Path) -> None:
+    edit(book / "chapters" / "good.ipynb", "Try it.", "Try it twice.")
+    cells = compose(page_of(book), "a net that trains").cells
+    assert "Try it twice." in cells[0].source
+    glance = cells[1].source
+    assert glance.startswith("## At a glance")
+    assert '<a href="#claim-it-works">' in glance
+    assert re.search(
+        r"1 minute to read\. Presumes a net that trains\. Ran on 20..-..-.. on A processor, "
+        r"1 thread with torch 2\.0, in \d+ s, with seed = 3\.",
+        glance,
     )
-    assert sum(bool(cell.get("outputs")) for cell in page["cells"]) == 1
+    folded = {cell.source for cell in cells if "hide-input" in cell.metadata.get("tags", [])}
+    code = [cell.source for cell in cells if cell.cell_type == "code"]
+    assert folded == {source for source in code if "summary" not in source}
+    (gone,) = [cell.source for cell in cells if "remove-cell" in cell.metadata.get("tags", [])]
+    assert gone == "study.summary()"
 
 
-def test_the_gallery_and_the_list_of_runs_show_what_became_of_each_recipe(
+def test_code_under_solution_stays_open(book: Path) -> None:
+    notebook = good_recipe()
+    place = [cell.source.startswith("## Solution") for cell in notebook.cells].index(True)
+    notebook.cells.insert(place + 1, v4.new_code_cell("shown = 1"))
+    done = Executed(Book(book).recipes[0], notebook, {})
+    (cell,) = [cell for cell in compose(done, "").cells if cell.source == "shown = 1"]
+    assert "tags" not in cell.metadata
+
+
+def test_a_failed_recipe_keeps_its_last_good_outputs_and_says_so(book: Path) -> None:
+    assert "danger" not in text_of(page_of(book))
+    fail(book, error="ValueError: no `room`")
+    done = page_of(book)
+    assert (done.status, len(done.claims)) == ("failed", 1)
+    text = text_of(done)
+    assert "This recipe failed on 2026-11-25 at 04:30 UTC" in text
+    assert "`ValueError: no 'room'`" in text
+    assert "```text\nline\n```" in text
+    assert re.search(r"those of the last good run, made on 20..-..-..\.", text)
+
+
+def test_a_failed_recipe_without_a_good_run_shows_what_is_stored_with_it(book: Path) -> None:
+    fail(book, error="ValueError: x")
+    executed_in(book).unlink()
+    assert "There are no outputs yet." in text_of(page_of(book))
+    stored = good_recipe()
+    stored.cells[1].outputs = [v4.new_output("stream", text="1")]
+    nbformat.write(stored, book / "chapters" / "good.ipynb")
+    assert "are those stored with the chapter." in text_of(page_of(book))
+
+
+def test_the_book_is_built_with_a_recipe_that_failed(
     make_book: Make, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
 ) -> None:
     notebook = good_recipe()
-    place = next(
-        index for index, cell in enumerate(notebook.cells) if cell.source.startswith("## Measured")
-    )
-    alt = {"mystnb": {"image": {"alt": "A line that\n rises."}}}
-    notebook.cells.insert(place + 1, v4.new_code_cell(FIGURE, metadata=alt))
+    notebook.cells[2].source += "\n\nraise ValueError('```{no} *such* thing')"
     root = make_book(good=notebook)
-    (root / "intro.md").write_text(
-        "# Welcome\n\n## Recipes\n\n<!-- gallery -->\n\n<!-- runs -->\n\n<!-- else -->\n"
-    )
-    assert recipes_command("run").exit_code == 0
+    assert recipes_command("run").exit_code == 1
     assert recipes_command("build").exit_code == 0, capfd.readouterr()
-    page = (root / "_build" / "html" / "intro.html").read_text()
-    assert 'alt="A line that rises."' in page
-    assert re.search(r"1 supported · \d+ s", page)
-    assert '<td><a href="chapters/good.html">good</a></td>' in page
+    page = (root / "_build" / "html" / "chapters" / "good.html").read_text()
+    assert "This recipe failed on" in page
+    assert "such* thing" in page
+    assert "There are no outputs yet." in page
+
+
+def with_other_code(path: Path) -> None:
+    edit(path, json.loads(path.read_text())["metadata"]["recipes"]["source"], "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (Path.unlink, "It has not been run here."),
+        (lambda path: path.write_text("{"), "is no notebook"),
+        (with_other_code, "Its code has changed since it was run."),
+    ],
+)
+def test_a_recipe_that_was_not_run_as_it_stands_has_a_banner(
+    book: Path, spoil: Callable[[Path], Any], said: str
+) -> None:
+    shutil.copy(executed_in(book), book / "chapters" / "good.ipynb")
+    spoil(executed_in(book))
+    done = page_of(book)
+    assert (done.status, len(done.claims)) == ("not run", 1)
+    assert said in text_of(done)
+    assert f"those stored with the chapter, made on {done.day}." in text_of(done)
+
+
+def test_failures_of_chapters_run_in_place_are_found(book: Path) -> None:
+    shutil.copy(executed_in(book), book / "chapters" / "good.ipynb")
+    fail(book, error="ValueError: x")
+    assert page_of(book, "chapters").failure is None
+    failed = book / "_build" / "chapters" / "failed"
+    shutil.copytree(executed_in(book).parent / "failed", failed)
+    assert page_of(book, "chapters").status == "failed"
+
+
+def test_a_sentence_answers_on_the_landing_page(book: Path) -> None:
+    done = page_of(book)
+    assert short_answer(done) == "It does."
+    said = "**Take** `AdamW`, e.g. at [0.001](x.md) {cite}`a,b`: it is best. Then stop."
+    done.notebook.cells[0].source = f"# T\n\n**Short answer.** {said}\n\nMore."
+    assert short_answer(done) == "Take AdamW, e.g. at 0.001 : it is best."
+    done.notebook.cells[0].source = "# T"
+    assert short_answer(done) == ""
+
+
+def test_the_landing_page_and_the_list_of_runs_show_what_became_of_each_recipe(
+    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fail(book, error="ValueError: x")
+    (book / "intro.md").write_text(
+        "# Welcome\n\n<!-- gallery -->\n\n<!-- runs -->\n\n<!-- else -->\n"
+    )
+    assert recipes_command("build").exit_code == 0, capfd.readouterr()
+    page = (book / "_build" / "html" / "intro.html").read_text()
+    assert '<a href="chapters/good.html"><small>Train</small><strong>Does it work?</strong>' in page
+    assert "<span>It does.</span>" in page
+    assert 'role="img" aria-label="Cases: 1 supported"' in page
+    assert re.search(r"1 min to read · \d+ s to run · <strong[^>]*>failed", page)
+    assert '<th scope="row"><a href="chapters/good.html">good</a></th><td>failed</td>' in page
     assert "<td>A processor, 1 thread</td><td>torch 2.0</td>" in page
-    assert Image.open(root / "_build" / "html" / "_images" / "good.png").size == (640, 360)
+
+
+def test_citations_lead_to_the_references(
+    book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edit(book / "chapters" / "good.ipynb", "Try it.", "Try it {cite}`writer2024`.")
+    entry = "author={Writer, A.}, title={T}, journal={J}, year={2024}"
+    (book / "references.bib").write_text(f"@article{{writer2024, {entry}}}\n")
+    (book / "references.md").write_text("# References\n\n```{bibliography}\n:all:\n```\n")
+    extra = {"bibtex_bibfiles": ["references.bib"]}
+    style = {"sphinx": {"config": {"bibtex_reference_style": "author_year"}}}
+    config = yaml.safe_load((book / "_config.yml").read_text()) | extra | style
+    (book / "_config.yml").write_text(yaml.safe_dump(config))
+    edit(book / "_toc.yml", "- file: ledger", "- file: ledger\n      - file: references")
+    assert recipes_command("build").exit_code == 0, capfd.readouterr()
+    page = (book / "_build" / "html" / "chapters" / "good.html").read_text()
+    link = re.search(r'href="\.\./references\.html#[\w-]+"[^>]*>([^<]*)<', page)
+    assert link
+    assert link[1] == "Writer, 2024"
 
 
 def test_the_book_on_one_page_holds_all_of_it(
     book: Path, recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    (book / "intro.md").write_text("# Welcome\n\n<!-- gallery -->\n")
     assert recipes_command("build", "--print").exit_code == 0, capfd.readouterr()
     page = (book / "_build" / "print" / "intro.html").read_text()
     assert "Does it work?" in page
     assert 'href="#document-chapters/good"' in page
     assert 'id="document-chapters/good"' in page
-    assert not (book / "_build" / "html").exists()
-
-
-def test_a_recipe_that_changed_since_is_refused(book: Path, recipes_command: Invoke) -> None:
-    chapter = book / "chapters" / "good.ipynb"
-    chapter.write_text(chapter.read_text().replace('\\"it-works\\", 0.5', '\\"it-works\\", 0.6'))
-    result = recipes_command("build")
-    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
-    assert "recipe 'good' changed since it was executed; run `recipes run good`" in result.stderr
+    assert 'href="#claim-it-works" title="Does it work?"' in page
     assert not (book / "_build" / "html").exists()
 
 
 def test_a_listed_page_that_is_missing_is_refused(book: Path, recipes_command: Invoke) -> None:
     (book / "intro.md").unlink()
     result = recipes_command("build")
-    assert (result.exit_code, "lists 'intro', but there is no such page" in result.stderr) == (
-        2,
-        True,
-    )
+    assert result.exit_code == 2
+    assert "lists 'intro', but there is no such page" in result.stderr
 
 
 def test_a_page_shows_the_measured_speed(
@@ -174,13 +332,12 @@ def test_a_page_shows_the_measured_speed(
 
 
 def test_the_chapters_themselves_can_be_built(
-    make_book: Make, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
+    book: Path, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = make_book(good=good_recipe())
-    assert recipes_command("run", "--out", "chapters").exit_code == 0
+    shutil.copy(executed_in(book), book / "chapters" / "good.ipynb")
     monkeypatch.setattr("recipes_lib.book.build._draw", lambda *_: False)
     assert recipes_command("build", "--executed", "chapters").exit_code == 1
-    config = yaml.safe_load((root / "_build" / "stage" / "_config.yml").read_text())
+    config = yaml.safe_load((book / "_build" / "stage" / "_config.yml").read_text())
     assert "launch_buttons" not in config
     assert config["html"] == {}
 
@@ -208,47 +365,59 @@ def gpu_report(book: Path, text: str) -> None:
     path.write_text(text)
 
 
-def test_the_ledger_puts_verdicts_of_processor_and_gpu_side_by_side(
+def test_the_ledger_says_all_of_a_case(book: Path, recipes_command: Invoke) -> None:
+    (case,) = json.loads(recipes_command("ledger", "--json").stdout)
+    assert (case["effect"], case["low"], case["high"], case["margin"]) == (0.5, 0.5, 0.5, 0.01)
+    assert (case["verdict"], case["who"], case["needed"]) == (
+        "supported",
+        "A. Writer 2024",
+        "above 1 point",
+    )
+    assert case["sources"] == ["A. Writer (2024), A book & its author"]
+    assert case["checks"][0]["holds"] is True
+    shown = recipes_command("ledger").output
+    assert "it-works holds." in shown
+    assert "+50.0 points" in shown
+
+
+def test_a_gpu_s_verdicts_stand_in_a_column_of_their_own(
     book: Path, recipes_command: Invoke
 ) -> None:
     def verdicts() -> tuple[Any, Any]:
         (row,) = json.loads(recipes_command("ledger", "--json").stdout)
-        return row["cpu"], row["gpu"]
+        return row["verdict"], row["verdict_on_gpu"]
 
     assert verdicts() == ("supported", None)
+    assert "On GPU" not in to_html(rows(Book(book), executed_in(book).parent))
     claims = [
         {"id": "it-works", "case": "", "verdict": "undecided"},
         {"id": "else", "verdict": "supported"},
     ]
     gpu_report(book, json.dumps({"recipes": [{"claims": claims}]}))
     assert verdicts() == ("supported", "undecided")
-    assert "it-works holds." in recipes_command("ledger").output
-    executed = book / "_build" / "executed" / "good.ipynb"
-    executed.write_text(executed.read_text().replace('"device": "cpu"', '"device": "cuda"'))
-    assert verdicts() == (None, "supported")
+    html = to_html(rows(Book(book), executed_in(book).parent))
+    assert "On GPU" in html
+    assert "<td>Undecided</td>" in html
+    edit(executed_in(book), '"device": "cpu"', '"device": "cuda"')
+    assert verdicts() == ("supported", "supported")
 
 
 def test_a_run_on_a_gpu_becomes_the_ledger_s_column(book: Path, recipes_command: Invoke) -> None:
     result = recipes_command("gpu-report")
-    assert (result.exit_code, "good.ipynb was executed on a processor" in result.stderr) == (
-        2,
-        True,
-    )
-    executed = book / "_build" / "executed" / "good.ipynb"
-    on_cpu = executed.read_text()
-    executed.write_text(
+    assert result.exit_code == 2
+    assert "good.ipynb was executed on a processor" in result.stderr
+    on_cpu = executed_in(book).read_text()
+    executed_in(book).write_text(
         on_cpu.replace('"device": "cpu"', '"device": "cuda"').replace("supported", "undecided")
     )
     assert recipes_command("gpu-report").exit_code == 0
-    executed.write_text(on_cpu)
+    executed_in(book).write_text(on_cpu)
     (row,) = json.loads(recipes_command("ledger", "--json").stdout)
-    assert (row["cpu"], row["gpu"]) == ("supported", "undecided")
-    executed.unlink()
+    assert (row["verdict"], row["verdict_on_gpu"]) == ("supported", "undecided")
+    executed_in(book).unlink()
     result = recipes_command("gpu-report")
-    assert (
-        result.exit_code,
-        "has a claim; run `recipes run --device cuda` first" in result.stderr,
-    ) == (2, True)
+    assert result.exit_code == 2
+    assert "has a claim; run `recipes run --device cuda` first" in result.stderr
 
 
 def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke) -> None:
@@ -257,24 +426,25 @@ def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke)
     assert (result.exit_code, "gpu.json is no report of a GPU" in result.stderr) == (2, True)
 
 
-def test_a_statement_cannot_break_the_page(make_book: Make, recipes_command: Invoke) -> None:
-    from recipes_lib.book.ledger import Row, to_html
+def test_a_claim_that_was_not_run_yet_has_a_row(book: Path) -> None:
+    (book / "claims.toml").write_text(CLAIMS + UNREGISTERED)
+    found = rows(Book(book), executed_in(book).parent)
+    assert [(row.id, len(row.records)) for row in found] == [("it-works", 1), ("never-tried", 2)]
+    html = to_html(found)
+    assert html.count("<tbody data-recipe") == 2
+    assert ">Not run yet</strong>" in html
+    assert "2 cases" in html
 
-    record = {
-        "id": "a",
-        "case": "<b>",
-        "source": "S1",
-        "statement": "x < y & <script>\n\nz",
-        "device": "cpu",
-    }
-    record |= {
-        "verdict": "supported",
-        "effect": 1.5,
-        "interval": [1.25, 2.0],
-        "unit": "ratio",
-        "n": 8,
-    }  # type: ignore[dict-item]
-    html = to_html([Row("r", "A <i>title</i>", record, "supported", None)], {})
+
+def test_a_statement_cannot_break_the_page(book: Path) -> None:
+    (book / "claims.toml").write_text(CLAIMS + UNREGISTERED)
+    html = to_html(rows(Book(book), executed_in(book).parent))
+    assert "x &lt; y &amp; &lt;script&gt;" in html
     assert "\n\n" not in html
-    assert "1.500× (1.250× to 2.000×)" in html
-    assert not any(raw in html for raw in ("<b>", "<script>", "<i>"))
+    assert not any(raw in html for raw in ("<script>", "<b>"))
+
+
+def test_a_book_without_any_claim_has_a_ledger_that_says_so(book: Path) -> None:
+    (book / "claims.toml").unlink()
+    executed_in(book).unlink()
+    assert to_html(gather(Book(book), [page_of(book)])) == "*No claim is registered yet.*"

@@ -41,15 +41,10 @@ class Silent(SimpleHTTPRequestHandler):
 def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The book, built from the outputs that the chapters hold."""
     root = tmp_path_factory.mktemp("book")
-    for name in (
-        "_config.yml",
-        "_toc.yml",
-        "claims.toml",
-        "references.bib",
-        *(f"{page}.md" for page in BOOK.pages),
-    ):
-        if (ROOT / name).exists():
-            shutil.copy(ROOT / name, root)
+    shutil.copy(BOOK.claims_file, root)
+    pages = (f"{page}.md" for page in BOOK.pages if not page.startswith("chapters/"))
+    for name in ("_config.yml", "_toc.yml", "references.bib", *pages):
+        shutil.copy(ROOT / name, root)
     for name in ("_static", "chapters", "benchmarks/results"):
         shutil.copytree(ROOT / name, root / name)
     with pytest.MonkeyPatch.context() as patch:
@@ -164,27 +159,85 @@ def test_figures_bring_their_own_ground_to_a_dark_page(html: Path) -> None:
         assert picture.getpixel((0, 0)) == (255, 255, 255, 255), path.name
 
 
-def test_the_ledger_sorts_and_filters(light: Page, address: str) -> None:
+def test_every_question_stands_on_the_first_screen(browser: Browser, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{address}index.html")
+    cards = page.locator(".recipe-cards li")
+    assert cards.count() == len(BOOK.recipes)
+    boxes = [card.bounding_box() for card in cards.all()]
+    assert max(box["y"] + box["height"] for box in boxes if box) <= 900
+    page.close()
+
+
+def test_one_control_opens_and_closes_all_folded_code(light: Page, address: str) -> None:
+    light.goto(f"{address}chapters/{BOOK.recipes[0].name}.html")
+    folded = light.locator("details.hide.above-input")
+    total = folded.count()
+    assert total > 3
+    control = light.get_by_role("button", name="all code")
+    for said, pressed, opened in (("Hide", "true", total), ("Show", "false", 0)):
+        control.press("Enter")
+        assert light.locator("details.hide.above-input[open]").count() == opened
+        assert control.get_attribute("aria-pressed") == pressed
+        assert control.inner_text() == f"{said} all code"
+
+
+def test_paper_shows_whole_tables_and_no_controls(light: Page, address: str) -> None:
+    light.goto(f"{address}chapters/{BOOK.recipes[0].name}.html")
+    light.emulate_media(media="print")
+    assert not light.locator(".show-code").is_visible()
+    assert not light.locator("details.hide.above-input:visible").count()
+
+
+def test_the_ledger_sorts(light: Page, address: str) -> None:
     light.goto(f"{address}ledger.html")
-    rows = light.locator("table.ledger tbody tr")
-    total = rows.count()
-    pairs = light.locator("table.ledger th", has_text="Pairs")
+    head = light.locator("table.ledger > thead th", has_text="Claim")
     for order, reverse in (("ascending", False), ("descending", True)):
-        pairs.get_by_role("button").press("Enter")
-        assert pairs.get_attribute("aria-sort") == order
-        values = [
-            int(text)
-            for text in light.locator("table.ledger tbody td:nth-child(4)").all_inner_texts()
-        ]
-        assert values == sorted(values, reverse=reverse)
-    light.get_by_label("Show claims with this verdict").select_option("contradicted")
-    shown = light.locator("table.ledger tbody tr:visible")
-    assert 0 < shown.count() < total
-    assert all("contradicted" in text for text in shown.all_inner_texts())
-    light.get_by_label("Show claims that hold these words").fill("momentum adam")
-    assert 0 < shown.count() < total
-    assert all("adam" in text.lower() for text in shown.all_inner_texts())
-    assert light.get_by_role("status").inner_text() == f"{shown.count()} of {total} claims"
+        head.get_by_role("button").press("Enter")
+        assert head.get_attribute("aria-sort") == order
+        texts = light.locator("table.ledger > tbody > tr:first-child > th").all_text_contents()
+        ranked = light.evaluate("texts => texts.toSorted((a, b) => a.localeCompare(b))", texts)
+        assert texts == (ranked[::-1] if reverse else ranked)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "by"),
+    [("verdict", "verdicts", " "), ("recipe", "recipe", " "), ("source", "sources", "|")],
+)
+def test_the_ledger_filters(light: Page, address: str, name: str, data: str, by: str) -> None:
+    light.goto(f"{address}ledger.html")
+    select = light.get_by_label(f"Show claims of one {name}")
+    total = light.locator("table.ledger > tbody").count()
+    assert total == len(BOOK.claims)
+    for option in select.locator("option").all()[1:]:
+        value = option.get_attribute("value") or ""
+        select.select_option(value)
+        shown = light.locator("table.ledger > tbody:visible")
+        assert shown.count() > 0
+        held = [(one.get_attribute(f"data-{data}") or "").split(by) for one in shown.all()]
+        assert all(value in values for values in held)
+        assert light.get_by_role("status").inner_text() == f"{shown.count()} of {total} claims"
+
+
+def test_the_ledger_is_searched_and_opens_to_its_cases(light: Page, address: str) -> None:
+    light.goto(f"{address}ledger.html")
+    light.get_by_label("Show claims that hold these words").fill("cyclical RATE")
+    shown = light.locator("table.ledger > tbody:visible")
+    assert 0 < shown.count() < len(BOOK.claims)
+    assert all("cyclical" in text.lower() for text in shown.all_text_contents())
+    case = shown.first.get_by_role("table")
+    assert not case.is_visible()
+    shown.first.locator("summary").press("Enter")
+    assert case.is_visible()
+
+
+def test_the_ledger_is_a_plain_table_without_a_script(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}ledger.html")
+    assert page.locator("table.ledger > tbody:visible").count() == len(BOOK.claims)
+    assert page.locator("table.ledger > thead th").first.inner_text() == "Claim"
+    context.close()
 
 
 def test_the_book_reads_from_a_stick(light: Page, html: Path) -> None:
@@ -193,9 +246,9 @@ def test_the_book_reads_from_a_stick(light: Page, html: Path) -> None:
         "console", lambda message: wrong.append(message.text) if message.type == "error" else None
     )
     light.goto(f"{html.as_uri()}/ledger.html")
-    light.get_by_label("Show claims with this verdict").select_option("supported")
+    light.get_by_label("Show claims of one recipe").select_option(index=1)
     light.goto(f"{html.as_uri()}/index.html")
-    light.locator(".sd-card").first.click()
+    light.locator(".recipe-cards a").first.click()
     light.wait_for_url(f"{html.as_uri()}/chapters/*.html")
     light.get_by_role("heading", name="Measured").wait_for()
     assert not wrong
