@@ -284,6 +284,32 @@ def test_frozen_and_tied_weights_stay_so() -> None:
     assert_same_weights(stacked.net(1), alone.net(1), 1e-10)
 
 
+class Listed(nn.Module):
+    """A layer under two names, and one in a plain list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(36, 36), nn.Linear(36, 3)
+        self.again, self.layers = self.first, [self.first, self.head]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers[1](self.again(self.layers[0](x.flatten(1)).tanh()))  # type: ignore[no-any-return]
+
+
+def test_however_a_net_refers_to_its_layers() -> None:
+    stacked, alone = (
+        sweep(grid(lr=[0.1, 0.2]), Listed, strategy=s) for s in ("stacked", "sequential")
+    )
+    pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
+    assert_same_weights(stacked.net(1), alone.net(1), 1e-10)
+
+
+def test_a_net_that_is_handed_in_keeps_its_layers() -> None:
+    net = unrolled_lstm()
+    sweep(grid(lr=[0.1, 0.2]), lambda: net, strategy="stacked")
+    assert type(net.head) is nn.Linear
+
+
 def test_the_table_is_tidy_and_the_best_run_is_found() -> None:
     runs = grid(lr=[0.0, 0.3], momentum=[0.9], seed=range(2))
     trained = sweep(runs)

@@ -1,6 +1,7 @@
 """K nets as one tensor program: their weights, their losses, their steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,26 @@ each: Callable[..., Callable[..., Tensor]] = partial(vmap, randomness="different
 
 class _Linear(nn.Linear):
     """A linear layer with images last: its gradients then come out of the matrix product as they
-    are stored.
+    are stored. It takes the place of a layer, with all that the layer has.
     """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        nn.Module.__init__(self)
+        vars(self).update(vars(layer))
 
     def forward(self, x: Tensor) -> Tensor:
         if x.dim() != 2:
             return super().forward(x)
         product = self.weight @ x.mT
         return (product if self.bias is None else product.add_(self.bias[:, None])).mT
+
+
+def _images_last(net: nn.Module) -> nn.Module:
+    """Return the same net, of the same weights, with its linear layers as `_Linear`."""
+    kept: dict[int, Any] = {id(value): value for value in [*net.parameters(), *net.buffers()]}
+    plain = (layer for layer in net.modules() if type(layer) is nn.Linear)
+    # Copying finds every reference to a layer, in lists and under two names, too.
+    return deepcopy(net, kept | {id(layer): _Linear(layer) for layer in plain})
 
 
 class Stack:
@@ -38,7 +51,7 @@ class Stack:
     def __init__(
         self, nets: Sequence[nn.Module], kind: Rule, h: Mapping[str, Any], loss: Loss
     ) -> None:
-        self.net, self.kind, self.h, self.loss = nets[0], kind, h, loss
+        self.net, self.kind, self.h, self.loss = _images_last(nets[0]), kind, h, loss
         assert kind.update, "a rule without it is trained run after run"
         self.update = kind.update
         tensors = [dict([*net.named_parameters(), *net.named_buffers()]) for net in nets]
@@ -55,11 +68,8 @@ class Stack:
         }
         self.w = torch.stack(rows).requires_grad_()
         self.state = kind.init(self.w.detach())
-        self.chain = chain_of(self.net) if loss is F.cross_entropy else None
+        self.chain = chain_of(nets[0]) if loss is F.cross_entropy else None
         self.count = torch.zeros((), dtype=torch.float64, device=self.w.device)
-        for module in self.net.modules():
-            if type(module) is nn.Linear:
-                module.__class__ = _Linear
 
     def named(self, w: Tensor) -> dict[str, Tensor]:
         """Return the weights (K, P) by name, each (K, …)."""
