@@ -69,7 +69,6 @@ def check(
     num_epochs: int | None,
     num_steps: int | None,
     batch_size: int,
-    seed: object,
     optimizer: str | Rule,
     hyperparameters: dict[str, float],
 ) -> None:
@@ -77,14 +76,10 @@ def check(
     if (num_epochs is None) == (num_steps is None):
         given = "neither" if num_epochs is None else "both"
         raise ValueError(f"{given} of num_epochs and num_steps is given; give exactly one")
-    for what, value, least in (
-        ("num_epochs", 1 if num_epochs is None else num_epochs, 1),
-        ("num_steps", 1 if num_steps is None else num_steps, 1),
-        ("batch_size", batch_size, 1),
-        ("seed", seed, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-            raise ValueError(f"{what} is {value!r}; give a whole number from {least}")
+    length = ("num_steps", num_steps) if num_epochs is None else ("num_epochs", num_epochs)
+    for what, value in (length, ("batch_size", batch_size)):
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{what} is {value!r}; give a whole number from 1")
     require("hyperparameter", hyperparameters, rule(optimizer).defaults)
     # torch's own optimizers know which values make sense.
     stock_optimizer([torch.zeros(1, requires_grad=True)], rule(optimizer), hyperparameters)

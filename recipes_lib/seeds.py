@@ -1,8 +1,21 @@
-"""Draws that meet no other: a generator for each thing that is random in a replicate."""
+"""Seeds, and draws that meet no other: a generator for each thing that a replicate draws."""
 
 from hashlib import sha256
+from numbers import Integral
 
 import torch
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed as `int`, also one of NumPy's.
+
+    Raises `ValueError` for what is no whole number that torch's generators take.
+    """
+    if isinstance(seed, Integral) and not isinstance(seed, bool):
+        number = int(seed)
+        if 0 <= number < 2**63:
+            return number
+    raise ValueError(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1")
 
 
 def stream(what: str, seed: int) -> torch.Generator:

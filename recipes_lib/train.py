@@ -20,6 +20,7 @@ from recipes_lib.optim.schedules import Schedule
 from recipes_lib.optim.stock import set_rate, stock_optimizer
 from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
 from recipes_lib.progress import progress
+from recipes_lib.seeds import check_seed
 
 METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 
@@ -78,7 +79,8 @@ def fit(
 
     >>> fit(net, splits, num_steps=100, batch_size=64, lr=0.1, schedule=schedules.cosine())
     """
-    check(num_epochs, num_steps, batch_size, seed, optimizer, hyperparameters)
+    order = check_seed(seed)
+    check(num_epochs, num_steps, batch_size, optimizer, hyperparameters)
     check_data(splits, batch_size, loss)
     course = plan(splits.train, batch_size, num_epochs, num_steps, schedule, layer_factor)
     keep_memory()
@@ -89,7 +91,7 @@ def fit(
     pace = enumerate(zip(course.factors, course.layers(named if apart else ()), strict=True))
     train_loss = partial(loss, label_smoothing=label_smoothing) if label_smoothing else loss
     valid_loss = score_of(loss, splits.train)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(order)
     step_losses: list[Tensor] = []
     metrics = []
     for epoch, length in enumerate(progress(course.epochs), 1):

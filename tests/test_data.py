@@ -1,6 +1,8 @@
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -46,6 +48,25 @@ def test_a_seed_draws_one_split_and_another_seed_another() -> None:
     first, again, other = load("digits", seed=1), load("digits", seed=1), load("digits", seed=2)
     assert torch.equal(first.train.x, again.train.x)
     assert not torch.equal(first.test.y, other.test.y)
+
+
+def test_any_seed_that_torch_takes_draws_a_split_of_its_own() -> None:
+    seeds = [7, 2**32 - 1, 2**32 + 7, 2**33 + 7, 2**63 - 1]
+    drawn = [load("digits", seed=seed).train.x for seed in seeds]
+    assert not any(torch.equal(one, other) for one, other in combinations(drawn, 2))
+    assert torch.equal(drawn[2], load("digits", seed=2**32 + 7).train.x)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint64])
+def test_a_seed_may_be_numpy_s(kind: type) -> None:
+    splits, ours = (load("digits", seed=seed) for seed in (kind(7), 7))
+    assert torch.equal(splits.train.x, ours.train.x)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.0, True, "1", None, np.float64(1)])
+def test_what_is_no_seed_is_refused(seed: Any) -> None:
+    with pytest.raises(ValueError, match=r"seed is .*; give a whole number from 0 to 2\*\*63 - 1"):
+        load("digits", seed=seed)
 
 
 def test_image_size_averages_pixels() -> None:
@@ -117,13 +138,19 @@ def test_flowers_are_decoded_and_pool_train_and_val(
     class Few:
         classes = ("rose", "lotus")
 
-        def __init__(self, root: str, split: str, download: bool) -> None:
+        def __init__(self, root: str, split: str, loader: Any, download: bool) -> None:
             shade = {"train": 255, "val": 255, "test": 0}[split]
             count = 10 if split == "test" else 20
-            self._labels = [index % 2 for index in range(count)]
-            self._image_files = [Path(root) / f"{split}{index}.jpg" for index in range(count)]
-            for index, file in enumerate(self._image_files):
+            self.files = [Path(root) / f"{split}{index}.jpg" for index in range(count)]
+            self.loader = loader
+            for index, file in enumerate(self.files):
                 Image.new("RGB", (30 + index, 40), (shade,) * 3).save(file)
+
+        def __len__(self) -> int:
+            return len(self.files)
+
+        def __getitem__(self, index: int) -> tuple[Any, int]:
+            return self.loader(str(self.files[index])), index % 2
 
     monkeypatch.setattr("torchvision.datasets.Flowers102", Few)
     monkeypatch.setenv("RECIPES_DATA", str(tmp_path))

@@ -14,6 +14,7 @@ from test_optim import ANY_RULE, named
 from torch import Tensor, nn
 
 from recipes_lib.data.splits import Split, Splits, batches
+from recipes_lib.data.subsets import some
 from recipes_lib.nets.models import mlp
 from recipes_lib.optim import schedules
 from recipes_lib.sweep import workers
@@ -294,6 +295,12 @@ def test_targets_are_not_augmented() -> None:
     fit(double_mlp(), taught(0), loss=loss, **how)
     order = torch.randperm(20, generator=torch.Generator().manual_seed(0))
     assert torch.equal(seen[0], taught(0).train.parts[2][order])
+
+
+def test_a_choice_of_images_keeps_their_targets() -> None:
+    chosen = some(taught(0).train, 5, seed=0)
+    assert chosen.targets is not None
+    assert torch.equal(chosen.targets, chosen.x.flatten(1)[:, :3].softmax(1))
 
 
 def test_batches_bring_the_targets_along() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -220,6 +221,12 @@ def test_a_run_that_diverges_leaves_the_others_alone() -> None:
         trained.step_losses[[0, 2]], expected.step_losses, rtol=1e-12, atol=0
     )
     assert trained.best() in (0, 2)
+
+
+def test_a_sweep_takes_seeds_of_numpy_and_large_ones() -> None:
+    theirs, ours = (sweep(grid(lr=[0.1], seed=seeds)) for seeds in (np.arange(2), range(2)))
+    torch.testing.assert_close(theirs.step_losses, ours.step_losses)
+    assert sweep(grid(lr=[0.1], seed=[0, 2**62])).step_losses.isfinite().all()
 
 
 def test_runs_of_one_seed_share_images_and_order_and_others_do_not() -> None:

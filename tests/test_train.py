@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -98,6 +99,14 @@ def test_the_seed_draws_the_order_and_nothing_else(splits: Splits) -> None:
 
     assert torch.equal(losses(1), losses(1))
     assert not torch.equal(losses(1), losses(2))
+
+
+@pytest.mark.parametrize("seed", [np.int64(5), 2**63 - 1])
+def test_a_seed_may_be_numpy_s_or_large(splits: Splits, seed: Any) -> None:
+    def losses(seed: Any) -> Tensor:
+        return fit(make_net(), splits, num_steps=2, batch_size=50, lr=0.1, seed=seed).step_losses
+
+    assert torch.equal(losses(seed), losses(int(seed)))
 
 
 def test_test_images_are_not_touched(splits: Splits) -> None:

@@ -3,8 +3,8 @@
 import os
 from difflib import get_close_matches
 from functools import cache, lru_cache
-from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 
 from recipes_lib.data.folders import as_images, decode, photographs
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.seeds import check_seed
 
 # Packages that hold data are imported where they are read: that takes longer than reading it.
 TORCHVISION = {
@@ -50,8 +51,7 @@ def load(
     set, `val` beside it. Raises `ValueError` for an unknown name, unusable data or a seed that is
     no whole number, and `FileNotFoundError` for a missing folder.
     """
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise ValueError(f"seed is {seed!r}; give a whole number from 0")
+    seed = check_seed(seed)
     if name in EMBEDDED:
         x, y, classes = EMBEDDED[name]()
         return _split_in_three(_resize(x, image_size), y, classes, seed, device)
@@ -106,6 +106,8 @@ def _textures() -> tuple[Tensor, Tensor, tuple[str, ...]]:
     return torch.cat(blocks), torch.arange(len(TEXTURES)).repeat_interleave(16), tuple(TEXTURES)
 
 
+# What torchvision's sets raise where there is no network, or a file is broken.
+BROKEN = (OSError, RuntimeError, ValueError, AssertionError)
 EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k, "textures": _textures}
 
 
@@ -134,36 +136,33 @@ def _download(
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
     import torchvision
 
-    kind, flowers = getattr(torchvision.datasets, TORCHVISION[name]), name == "flowers102"
-    cuts = (
-        [{"split": part} for part in ("train", "val", "test")]
-        if flowers
-        else [{"train": True}, {"train": False}]
-    )
+    kind = getattr(torchvision.datasets, TORCHVISION[name])
+    cuts: list[dict[str, Any]] = [{"train": True}, {"train": False}]
+    if flowers := name == "flowers102":
+        # As paths, to be decoded here at the size that is wanted.
+        cuts = [{"split": part, "loader": Path} for part in ("train", "val", "test")]
     try:
         parts = [kind(str(root), **cut, download=True) for cut in cuts]
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-        AssertionError,
-    ) as error:  # no network, or files that are broken
+    except BROKEN as error:
         why = " ".join(str(error).split()) or type(error).__name__
         remedy = "remove what is broken there, or set RECIPES_DATA"
         raise ValueError(
             f"{name} could be neither read from {root} nor downloaded ({why}); {remedy}"
         ) from error
     if flowers:
-        train, valid, test = (
-            (decode(part._image_files, image_size or 64), part._labels) for part in parts
-        )
-        x, y = torch.cat([train[0], valid[0]]), torch.tensor(train[1] + valid[1])
-        return (x, y), (test[0], torch.tensor(test[1])), tuple(parts[0].classes)
+        train, valid, test = (_decoded(part, image_size or 64) for part in parts)
+        x, y = (torch.cat(pair) for pair in zip(train, valid, strict=True))
+        return (x, y), test, tuple(parts[0].classes)
     rest, test = (
         (_resize(as_images(part.data), image_size), torch.as_tensor(part.targets).long())
         for part in parts
     )
     return rest, test, tuple(parts[0].classes)
+
+
+def _decoded(part: Any, image_size: int) -> tuple[Tensor, Tensor]:
+    files, labels = zip(*(part[index] for index in range(len(part))), strict=True)
+    return decode(files, image_size), torch.tensor(labels)
 
 
 def _folder(root: Path, image_size: int, seed: int, device: torch.device | str) -> Splits:
@@ -208,7 +207,9 @@ def _part(x: Tensor, y: Tensor) -> Split:
 def _stratified(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
     from sklearn.model_selection import train_test_split
 
+    # scikit-learn takes 32 bits; those of a larger seed are drawn from all of it.
+    state = seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
     kept, held = train_test_split(
-        np.arange(len(y)), test_size=share, stratify=y.cpu(), random_state=seed
+        np.arange(len(y)), test_size=share, stratify=y.cpu(), random_state=state
     )
     return torch.from_numpy(kept), torch.from_numpy(held)

@@ -33,6 +33,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.y)
 
+    def at(self, rows: Tensor | slice) -> "Split":
+        """Return the images at `rows`, with their labels and targets."""
+        return Split(*(part[rows] for part in self.parts))
+
 
 @dataclass(frozen=True)
 class Splits:

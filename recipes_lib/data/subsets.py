@@ -16,7 +16,7 @@ def changed(splits: Splits, change: Callable[[Tensor], Tensor]) -> Splits:
     >>> smaller = changed(splits, partial(interpolate, size=8, mode="area"))
     """
     train, valid, test = (
-        Split(change(part.x), part.y) for part in (splits.train, splits.valid, splits.test)
+        replace(part, x=change(part.x)) for part in (splits.train, splits.valid, splits.test)
     )
     return replace(splits, train=train, valid=valid, test=test)
 
@@ -35,14 +35,10 @@ def few(splits: Splits, labels: int, seed: int) -> Splits:
     mixed = torch.randperm(len(splits.train), generator=stream("labels", seed))
     y = splits.train.y.cpu()[mixed]
     rows = torch.cat([mixed[y == label][:labels] for label in y.unique()])
-    return replace(splits, train=_rows(splits.train, rows))
+    return replace(splits, train=splits.train.at(rows.to(splits.train.y.device)))
 
 
 def some(split: Split, size: int, seed: int) -> Split:
     """Return `size` images of a part, or all that it has; `seed` draws which."""
-    return _rows(split, torch.randperm(len(split), generator=stream("images", seed))[:size])
-
-
-def _rows(split: Split, rows: Tensor) -> Split:
-    rows = rows.to(split.y.device)
-    return Split(split.x[rows], split.y[rows])
+    rows = torch.randperm(len(split), generator=stream("images", seed))[:size]
+    return split.at(rows.to(split.y.device))

@@ -111,8 +111,9 @@ def _draw_and_check(
         hyperparameters = {
             name: value for name, value in run.items() if name not in ("seed", "label_smoothing")
         }
-        check(seed=seed_of(run), hyperparameters=hyperparameters, **how)
-        drawn[seed_of(run)] = drawn.get(seed_of(run)) or draw(seed_of(run))
+        check(hyperparameters=hyperparameters, **how)
+        seed = seed_of(run)
+        drawn[seed] = drawn.get(seed) or draw(seed)
     for splits in drawn.values():
         check_data(splits, how["batch_size"], loss)
     if len({(len(splits.train), len(splits.valid)) for splits in drawn.values()}) > 1:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recipes_lib.data.splits import Splits
 from recipes_lib.plan import Loss
+from recipes_lib.seeds import check_seed
 from recipes_lib.train import evaluate
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def grid(**values: Iterable[Any]) -> list[Run]:
 
 
 def seed_of(run: Run) -> int:
-    """Return the seed of a run, by default 0."""
-    return run.get("seed", 0)  # type: ignore[no-any-return]
+    """Return the seed of a run, by default 0. Raises `ValueError` for what is none."""
+    return check_seed(run.get("seed", 0))
 
 
 def seeded_net(make_net: MakeNet, seed: int) -> nn.Module:
