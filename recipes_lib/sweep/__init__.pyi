@@ -2,3 +2,5 @@ from .many import fit_many as fit_many
 from .runs import Run as Run
 from .runs import Runs as Runs
 from .runs import grid as grid
+from .transfer import fit_heads as fit_heads
+from .transfer import fit_whole as fit_whole
