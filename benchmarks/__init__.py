@@ -1,1 +1,1 @@
-"""Side-by-side measurements of the engine against hand-written loops and against other libraries."""
+"""Measurements of the engine side by side with hand-written loops and other libraries."""

@@ -54,7 +54,10 @@ def two_cores(rounds: int, num_epochs: int = 16) -> dict[str, Any]:
         peer("Ray Tune, 2 processes", lambda: _ray_tune(num_epochs, "trials"), **once),
         peer("Ray Tune, its start counted", lambda: _ray_tune(num_epochs, "whole"), **once),
     ]
-    note = "The loop keeps to one core. Ray Tune runs one sweep, with a trial a net and its actors reused."
+    note = (
+        "The loop keeps to one core. "
+        "Ray Tune runs one sweep, with a trial a net and its actors reused."
+    )
     return group("The same sweep on two cores", PER_STEP, sides, rounds, note)
 
 

@@ -51,7 +51,10 @@ def _answering(name: str, net: nn.Module, rounds: int) -> dict[str, Any]:
             )
             for form, make in forms_of(net).items()
         ]
-        note = "Batches of 64; integers calibrated on 512 images. What a form costs in accuracy stands in its recipe."
+        note = (
+            "Batches of 64; int8 calibrated on 512 images. "
+            "What a form costs in accuracy stands in its recipe."
+        )
         return group(f"Answer by {name}, 28×28, one thread", "image", sides, rounds, note)
 
 

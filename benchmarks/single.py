@@ -35,7 +35,10 @@ def overhead(rounds: int, num_epochs: int = 40) -> dict[str, Any]:
             "× the time of",
         ),
     ]
-    note = "The loop reports what fit does, each epoch: training loss, and loss and accuracy on validation data."
+    note = (
+        "The loop reports what fit does, each epoch: "
+        "training loss, and loss and accuracy on validation data."
+    )
     return group("One MLP 64-128-10, digits: against a loop by hand", "step", sides, rounds, note)
 
 
@@ -49,6 +52,7 @@ def trainers(rounds: int, num_epochs: int = 20) -> dict[str, Any]:
         sides.append(peer(name, lambda make=make: make(num_epochs, LR), **slower, reach=goal))
     note = (
         "Same net, data, batch size, epochs and scores; each library with its ordinary DataLoader, "
-        "bars, logs and checkpoints off. Building the trainer counts, importing the library does not."
+        "bars, logs and checkpoints off. "
+        "Building the trainer counts, importing the library does not."
     )
     return group("The same, against other trainers", "step", sides, rounds, note)

@@ -69,12 +69,15 @@ def one_thread(rounds: int, num_epochs: int = 8) -> dict[str, Any]:
             Side("stacked", stacked, units, LOOP, reach="≥ 3.6"),
             Side("stacked-compiled, once compiled", compiled, units, LOOP, reach="≥ 6.9"),
         ]
-        note = "Momentum SGD, batch 64, an own rate each. Every side scores each net on validation data each epoch."
+        note = (
+            "Momentum SGD, batch 64, an own rate each. "
+            "Every side scores each net on validation data each epoch."
+        )
         return group("32 MLPs 64-128-10, digits, one thread", PER_STEP, sides, rounds, note)
 
 
 def peak(rounds: int, num_epochs: int = 8) -> dict[str, Any]:
-    """Compare the arithmetic that a sweep does in a second with what a large matrix product does."""
+    """Compare the arithmetic of a sweep in a second with that of a large matrix product."""
     size, product, work = 2048, "a 2048×2048 matrix product", NUM_NETS * flops(num_epochs) / 1e9
     a, out = torch.randn(size, size), torch.empty(size, size)
     stacked = partial(many, NUM_NETS, num_epochs, strategy="stacked")
@@ -90,7 +93,10 @@ def peak(rounds: int, num_epochs: int = 8) -> dict[str, Any]:
             Side("stacked", stacked, **goal),
             Side("stacked-compiled, once compiled", compiled, **goal),
         ]
-        note = "Counted are the matrix products of the net, forward, backward and for the scores; nothing else."
+        note = (
+            "Counted are the matrix products of the net, "
+            "forward, backward and for the scores; nothing else."
+        )
         return group(
             "The same: share of the processor's peak", "billion operations", sides, rounds, note
         )
@@ -119,7 +125,10 @@ def short(rounds: int, num_epochs: int = 30) -> dict[str, Any]:
             Side("stacked-compiled, warm cache", partial(_compiled_afresh, num_epochs), **counted),
             Side("stacked-compiled, cold cache", partial(_compiled_cold, num_epochs), **counted),
         ]
-        note = "Compiled sides run in a fresh process each round; its start and its imports are not counted."
+        note = (
+            "Compiled sides run in a fresh process each round; "
+            "its start and its imports are not counted."
+        )
         title = f"The same for {steps(num_epochs, digits())} steps, compiling counted"
         return group(title, PER_STEP, sides, rounds, note)
 

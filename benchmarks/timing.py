@@ -50,7 +50,7 @@ def peer(name: str, make: Callable[[], Callable[[], Any]], **about: Any) -> Side
 def measure(
     sides: Sequence[Side], rounds: int, clock: Callable[[], float] = time.perf_counter
 ) -> Times:
-    """Return seconds per unit, a list of rounds for each side. Each round begins with another side."""
+    """Return seconds per unit, a list of rounds for each side; each begins with another side."""
     taking_part = [side for side in sides if not side.skipped]
     times: Times = {side.name: [] for side in taking_part}
     for side in taking_part:

@@ -62,7 +62,7 @@ def _fewer(splits: Splits, num_train: int, num_valid: int) -> Splits:
 
 
 def steps(num_epochs: int, splits: Splits) -> int:
-    """Count the optimisation steps of so many epochs."""
+    """Count the optimization steps of so many epochs."""
     return num_epochs * -(-len(splits.train) // BATCH_SIZE)
 
 

@@ -44,7 +44,8 @@ def resolve_device(device: str = "auto") -> torch.device:
         return chosen
     here = [f"{accelerator.type}:{index}" for index in range(count)] if accelerator else []
     raise ValueError(
-        f"device {device!r} is not on this machine; it has {', '.join(['cpu', *here])}; or use 'auto'"
+        f"device {device!r} is not on this machine; "
+        f"it has {', '.join(['cpu', *here])}; or use 'auto'"
     )
 
 

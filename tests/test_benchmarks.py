@@ -283,8 +283,8 @@ def test_the_page_has_a_table_and_a_figure(tmp_path: Path) -> None:
     assert "".join(f"<td>{cell}</td>" for cell in cells) in table
     assert "Growth" not in table
     assert (
-        "2030-01-02 in 9 rounds on A processor, 2 cores, load average 0.5 to 0.5; Python 3.11, torch 2.15."
-        in table
+        "2030-01-02 in 9 rounds on A processor, 2 cores, load average 0.5 to 0.5; "
+        "Python 3.11, torch 2.15." in table
     )
     assert "falls up to 2 nets" in figure
     assert (tmp_path / speed.FIGURE).read_bytes().startswith(b"\x89PNG")

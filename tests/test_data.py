@@ -177,7 +177,8 @@ def test_a_set_that_cannot_be_downloaded_says_what_to_set(
     monkeypatch.setenv("RECIPES_DATA", str(tmp_path))
     with pytest.raises(
         ValueError,
-        match=r"mnist could be neither read from .* nor downloaded \(no network\); remove .* or set RECIPES_DATA",
+        match=r"mnist could be neither read from .* nor downloaded \(no network\); "
+        r"remove .* or set RECIPES_DATA",
     ):
         load("mnist")
 

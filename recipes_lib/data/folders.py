@@ -62,7 +62,8 @@ def photographs(root: Path, image_size: int) -> Photographs:
     if len(classes) < 2:
         found = f"has one class ({classes[0]})" if classes else "is empty"
         raise ValueError(
-            f"data folder {root} {found}; a classifier needs at least two sub-folders, one per class"
+            f"data folder {root} {found}; "
+            "a classifier needs at least two sub-folders, one per class"
         )
     files = [(path, part) for part, folder in parts.items() for path in _files(folder, classes)]
     pictures, broken = _decode(
@@ -107,7 +108,8 @@ def _folders(root: Path) -> list[Path]:
 def _files(root: Path, classes: tuple[str, ...]) -> list[Path]:
     if new := sorted({folder.name for folder in _folders(root)} - set(classes)):
         raise ValueError(
-            f"{root} has classes that train lacks: {', '.join(new)}; give each class training pictures"
+            f"{root} has classes that train lacks: {', '.join(new)}; "
+            "give each class training pictures"
         )
     found = [path for name in classes if (root / name).is_dir() for path in (root / name).iterdir()]
     return sorted(path for path in found if path.is_file() and path.name[0] != ".")
@@ -120,7 +122,8 @@ def _report(root: Path, broken: dict[Path, str], total: int) -> None:
     named += f" and {len(broken) - 3} more" if len(broken) > 3 else ""
     if 2 * len(broken) > total:
         raise ValueError(
-            f"{len(broken)} of {total} files in {root} are no readable pictures: {named}; mend the folder"
+            f"{len(broken)} of {total} files in {root} are no readable pictures: {named}; "
+            "mend the folder"
         )
     warnings.warn(f"{root}: left out what is no readable picture: {named}", stacklevel=4)
 

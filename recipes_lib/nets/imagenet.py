@@ -1,4 +1,4 @@
-"""A net that was trained elsewhere, for classes of one's own, and the folder that it is saved in."""
+"""A net that was trained elsewhere, for classes of one's own, and the folder it is saved in."""
 
 import json
 from collections import OrderedDict
@@ -47,7 +47,8 @@ def pretrained(name: str, num_classes: int | None = None) -> nn.Sequential:
 
     if name not in torchvision.models.list_models(module=torchvision.models):
         raise ValueError(
-            f"weights {name!r} are unknown; use 'lite0' or a model of torchvision.models, as 'resnet18'"
+            f"weights {name!r} are unknown; "
+            "use 'lite0' or a model of torchvision.models, as 'resnet18'"
         )
     weights = torchvision.models.get_model_weights(name).DEFAULT
     scaling = weights.transforms()

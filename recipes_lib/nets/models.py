@@ -17,7 +17,7 @@ def mlp(shape: tuple[int, ...], num_classes: int, hidden: tuple[int, ...] = (64,
 def cnn(
     shape: tuple[int, ...], num_classes: int, channels: tuple[int, ...] = (8, 16)
 ) -> nn.Sequential:
-    """Build a net of 3×3 convolutions, each normalised and halving the image: (N, C, H, W) to (N,
+    """Build a net of 3×3 convolutions, each normalized and halving the image: (N, C, H, W) to (N,
     num_classes).
     """
     stages = [

@@ -154,7 +154,7 @@ def _losses(loss: Loss, outputs: Tensor, *truth: Tensor, **smoothing: Any) -> Te
     """Return the loss of each run (K,), on outputs (K, B, classes), labels and maybe targets."""
     if loss is not F.cross_entropy:
         return each(partial(loss, **smoothing))(outputs, *truth)
-    # Runs as the batch and images as pixels: this kernel is vectorised over images, unlike that
+    # Runs as the batch and images as pixels: this kernel is vectorized over images, unlike that
     # over 10 classes.
     (y,) = truth
     labels = y.mT if y.dim() == 3 else y
