@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from recipes_lib.data.splits import Split, Splits
-from recipes_lib.optim.rules import Rule, require, rule
+from recipes_lib.names import require
+from recipes_lib.optim.rules import Rule, rule
 from recipes_lib.optim.schedules import Schedule, constant
 from recipes_lib.optim.stock import stock_optimizer
 

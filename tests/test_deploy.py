@@ -13,14 +13,8 @@ import psutil
 import pytest
 from conftest import Invoke, recipe
 
-from recipes_lib.deploy.serve import (
-    ask,
-    free_ports,
-    load_test,
-    program_path,
-    serving,
-    torchserve_lacks,
-)
+from recipes_lib.deploy.client import ask, load_test
+from recipes_lib.deploy.serve import free_ports, program_path, serving, torchserve_lacks
 
 pytestmark = [
     pytest.mark.timeout(60),

@@ -70,7 +70,7 @@ def _dataset(dataset: str) -> str:
         raise BookError(
             f"data folder {dataset} does not exist; give a folder with one sub-folder per class"
         )
-    from recipes_lib.data import sets as data
+    from recipes_lib import data
 
     if dataset in data.EMBEDDED or dataset in data.TORCHVISION:
         return dataset

@@ -1,6 +1,6 @@
 from . import augment as augment
+from .embedded import EMBEDDED as EMBEDDED
 from .folders import decode as decode
-from .sets import EMBEDDED as EMBEDDED
 from .sets import TORCHVISION as TORCHVISION
 from .sets import load as load
 from .splits import Split as Split

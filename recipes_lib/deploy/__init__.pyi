@@ -1,6 +1,6 @@
-from .serve import ask as ask
+from .client import ask as ask
+from .client import load_test as load_test
 from .serve import free_ports as free_ports
-from .serve import load_test as load_test
 from .serve import program_path as program_path
 from .serve import serving as serving
 from .serve import torchserve_lacks as torchserve_lacks

@@ -1,6 +1,4 @@
-"""Serve on this machine and ask: a server that is always stopped, one request, many at once, what
-TorchServe needs.
-"""
+"""Serve on this machine: a server that is always stopped, and what TorchServe needs."""
 
 import os
 import re
@@ -11,17 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from random import SystemRandom
 
-import numpy as np
-from numpy.typing import NDArray
+from recipes_lib.deploy.client import HOST, ask
 
-HOST = "127.0.0.1"  # this machine alone
 # Waits until its input ends, which it does when we close it and when we are no more, and kills the
 # group of processes.
 WATCH = "import os, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), 9)"
@@ -118,70 +112,6 @@ def _kill_group(server: "subprocess.Popen[bytes]", patience: float = 10.0) -> No
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
             time.sleep(0.02)
-
-
-def ask(
-    port: int, path: str, body: bytes | None = None, *, timeout: float = 30.0
-) -> tuple[int, str]:
-    """Send one request, a POST of JSON where there is a body; return the status and the answer, or
-    else the reason.
-    """
-    with closing(HTTPConnection(HOST, port, timeout=timeout)) as connection:
-        return _exchange(connection, path, body)
-
-
-def _exchange(connection: HTTPConnection, path: str, body: bytes | None) -> tuple[int, str]:
-    connection.request(
-        "GET" if body is None else "POST", path, body, {"Content-Type": "application/json"}
-    )
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode(errors="replace") or answer.reason
-
-
-@dataclass(frozen=True)
-class Load:
-    """What a load test saw: answers per second, each request's latency in seconds (n,), and the
-    answers, in order.
-    """
-
-    per_second: float
-    latencies: NDArray[np.float64]
-    answers: list[str]
-
-
-def load_test(
-    port: int, path: str, bodies: Sequence[bytes], clients: int, *, timeout: float = 30.0
-) -> Load:
-    """Post all bodies from `clients` clients at once, each of which waits for an answer before it
-    asks again.
-
-    Raises `RuntimeError` for an answer that is not 200, and `TimeoutError` for one that does not
-    come in time.
-    """
-    clients = min(clients, len(bodies))
-
-    def client(turn: int) -> list[tuple[float, str]]:
-        with closing(HTTPConnection(HOST, port, timeout=timeout)) as connection:
-            return [_timed(connection, path, body) for body in bodies[turn::clients]]
-
-    with ThreadPoolExecutor(clients) as pool:
-        began = time.perf_counter()
-        replies = list(pool.map(client, range(clients)))
-        seconds = time.perf_counter() - began
-    order = [replies[index % clients][index // clients] for index in range(len(bodies))]
-    return Load(
-        len(bodies) / seconds,
-        np.array([latency for latency, _ in order]),
-        [answer for _, answer in order],
-    )
-
-
-def _timed(connection: HTTPConnection, path: str, body: bytes) -> tuple[float, str]:
-    began = time.perf_counter()
-    status, text = _exchange(connection, path, body)
-    if status != 200:
-        raise RuntimeError(f"{path} answered {status}: {text[:200]}")
-    return time.perf_counter() - began, text
 
 
 def program_path(name: str) -> str | None:

@@ -1,14 +1,14 @@
 """Update rules with one hyperparameter value per run."""
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from recipes_lib.names import require
 from recipes_lib.optim.muon import Muon
 
 Hyperparameters = Mapping[str, float | Tensor]
@@ -47,15 +47,6 @@ def rule(optimizer: str | Rule) -> Rule:
         return optimizer
     require("optimizer", [optimizer], RULES)
     return RULES[optimizer]
-
-
-def require(what: str, names: Iterable[str], known: Collection[str]) -> None:
-    """Raise `ValueError` for the first of `names` that is not `known`, with the nearest that is."""
-    for name in names:
-        if name not in known:
-            near = get_close_matches(name, list(known), 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(known)}"
-            raise ValueError(f"{what} {name!r} is unknown; {hint}")
 
 
 def _as(w: Tensor, value: float | Tensor) -> Any:
@@ -124,9 +115,7 @@ def _adam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameter
 
 
 def _adamw(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
-    """Shrink the weights beside Adam's step, not through it (Loshchilov & Hutter 2019, algorithm
-    2).
-    """
+    """Shrink the weights beside Adam's step (Loshchilov & Hutter 2019, algorithm 2)."""
     w.mul_(_as(w, 1 - h["lr"] * h["weight_decay"]))
     _adam(w, grad, state, step, {**h, "weight_decay": 0.0})
 
@@ -146,9 +135,7 @@ def _radam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparamete
 
 
 def lookahead(optimizer: str) -> Rule:
-    """Wrap a rule: its slow weights follow by `la_alpha` each `la_steps` steps (Zhang et al. 2019,
-    algorithm 1).
-    """
+    """Wrap a rule: slow weights follow by `la_alpha` each `la_steps` steps (Zhang et al. 2019)."""
     inner, inner_update = _to_wrap(optimizer)
 
     def update(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:

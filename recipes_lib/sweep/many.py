@@ -11,7 +11,8 @@ from torch import Tensor
 
 from recipes_lib.data.augment import Augment
 from recipes_lib.data.splits import Splits
-from recipes_lib.optim.rules import Rule, require, rule
+from recipes_lib.names import require
+from recipes_lib.optim.rules import Rule, rule
 from recipes_lib.optim.schedules import Schedule
 from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
 from recipes_lib.sweep.runs import MakeNet, Run, Runs, Trained, seed_of, seeded_net
