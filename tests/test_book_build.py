@@ -263,7 +263,7 @@ def test_the_landing_page_and_the_list_of_runs_show_what_became_of_each_recipe(
     assert '<a href="chapters/good.html"><small>Train</small><strong>Does it work?</strong>' in page
     assert "<span>It does.</span>" in page
     assert 'role="img" aria-label="Cases: 1 supported"' in page
-    assert re.search(r"1 min to read · \d+ s to run · <strong[^>]*>failed", page)
+    assert re.search("1 min to read · <strong[^>]*>failed<", page)
     assert '<th scope="row"><a href="chapters/good.html">good</a></th><td>failed</td>' in page
     assert "<td>A processor, 1 thread</td><td>torch 2.0</td>" in page
 

@@ -123,7 +123,7 @@ def _pages(book: Book, pages: Sequence[Executed]) -> Iterator[tuple[str, bytes]]
     rows = ledger.gather(book, pages)
     marks = {
         "gallery": lambda: gallery.to_html(book, pages),
-        "ledger": lambda: ledger_page.to_html(rows, book.sources),
+        "ledger": lambda: ledger_page.to_html(rows),
         "runs": lambda: runs.to_html(pages),
         "speed": lambda: speed.to_markdown(book.root),
     }
@@ -132,8 +132,8 @@ def _pages(book: Book, pages: Sequence[Executed]) -> Iterator[tuple[str, bytes]]
             path = _page_path(book.root, name)
             text = _filled_in(path.read_text(encoding="utf-8"), marks)
             yield str(path.relative_to(book.root)), text.encode()
-    yield "_static/ledger.csv", ledger.to_csv(rows, book.sources).encode()
-    yield "_static/ledger.json", ledger.to_json(rows, book.sources).encode()
+    yield "_static/ledger.csv", ledger.to_csv(rows).encode()
+    yield "_static/ledger.json", ledger.to_json(rows).encode()
 
 
 def _filled_in(text: str, marks: Mapping[str, Callable[[], str]]) -> str:

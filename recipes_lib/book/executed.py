@@ -65,7 +65,7 @@ class Executed:
             return cls(recipe, page, dict(page.metadata.get("recipes", {})), failure, doubt)
         outputs = iter([cell.outputs for cell in done.cells if _own_code(cell)])
         for cell in page.cells:
-            if cell.cell_type == "code":
+            if _own_code(cell):
                 cell.outputs = next(outputs)
         return cls(recipe, page, dict(done.metadata["recipes"]), failure)
 

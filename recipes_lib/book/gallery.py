@@ -39,12 +39,10 @@ def short_answer(done: Executed) -> str:
 
 def _card(done: Executed, part: str) -> str:
     name, title = done.recipe.name, escape(done.recipe.title)
-    took = f"{_duration(done.seconds)} to run" if done.seconds is not None else "never run"
-    failed = ' · <strong class="contradicted">failed</strong>' if done.failure else ""
     return (
         f'<li><a href="{CHAPTERS}/{name}.html"><small>{escape(part)}</small>'
         f"<strong>{title}</strong><span>{escape(short_answer(done))}</span></a>"
-        f"{_bar(done)}<small>{_minutes(done)} · {took}{failed}</small></li>"
+        f"{_bar(done)}<small>{_minutes(done)} · {_run(done)}</small></li>"
     )
 
 
@@ -52,8 +50,13 @@ def _minutes(done: Executed) -> str:
     return minutes_to_read(done).replace("minutes", "min").replace("minute", "min")
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+def _run(done: Executed) -> str:
+    if done.failure:
+        return '<strong class="contradicted">failed</strong>'
+    if done.seconds is None:
+        return "never run"
+    long = done.seconds >= 100
+    return f"{done.seconds / 60:.0f} min to run" if long else f"{done.seconds:.0f} s to run"
 
 
 def _bar(done: Executed) -> str:

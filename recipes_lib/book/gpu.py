@@ -13,6 +13,7 @@ from recipes_lib.book.notebook import claim_records, read_notebook
 from recipes_lib.book.project import Book
 from recipes_lib.book.task import last_run
 
+Verdicts = dict[tuple[str, str], str]  # id and case to the verdict
 RESULTS = Path("benchmarks") / "results" / "gpu.json"
 
 
@@ -48,7 +49,7 @@ def _recipe(path: Path) -> dict[str, Any] | None:
     }
 
 
-def verdicts(root: Path) -> dict[tuple[str, str], str]:
+def verdicts(root: Path) -> Verdicts:
     """The verdict of each claim and case. Raises `BookError` for a file that is no such report."""
     path = root / RESULTS
     if not path.exists():

@@ -34,6 +34,7 @@ class Row:
     recipe: str
     title: str
     records: list[words.Record]
+    references: list[str] = field(default_factory=list)  # its sources in full
     ran: str = ""  # the day
     gpu: dict[str, str] = field(default_factory=dict)
 
@@ -62,27 +63,33 @@ def gather(book: Book, pages: Sequence[Executed]) -> list[Row]:
     return [row for page in pages for row in _of_page(book, page, elsewhere)]
 
 
-def _of_page(book: Book, page: Executed, elsewhere: dict[tuple[str, str], str]) -> Iterator[Row]:
-    name, title = page.recipe.name, page.recipe.title
-    measured = words.by_claim(page.claims)
-    for records in measured:
+def _of_page(book: Book, page: Executed, elsewhere: gpu.Verdicts) -> Iterator[Row]:
+    measured = {records[0]["id"]: records for records in words.by_claim(page.claims)}
+    registered = {claim.id: claim for claim in book.registry.of(page.recipe.name)}
+    for name in dict.fromkeys([*registered, *measured]):
+        records = measured.get(name) or _unmeasured(registered[name])
         found = {record["case"]: _on_gpu(record, elsewhere) for record in records}
         yield Row(
-            name, title, records, page.day, {case: said for case, said in found.items() if said}
+            page.recipe.name,
+            page.recipe.title,
+            records,
+            [book.sources.get(source, source) for source in records[0]["sources"]],
+            page.day if name in measured else "",
+            {case: said for case, said in found.items() if said},
         )
-    ids = {records[0]["id"] for records in measured}
-    for claim in book.registry.of(name):
-        if claim.id not in ids:
-            yield Row(name, title, [_unmeasured(claim, case) for case in claim.cases])
 
 
-def _on_gpu(record: words.Record, elsewhere: dict[tuple[str, str], str]) -> str | None:
-    if record["device"] != "cpu":
+def _on_gpu(record: words.Record, elsewhere: gpu.Verdicts) -> str | None:
+    if record["device"] not in ("cpu", None):
         return str(record["verdict"])
     return elsewhere.get(gpu.key(record))
 
 
-def _unmeasured(claim: Claim, case: Case) -> words.Record:
+def _unmeasured(claim: Claim) -> list[words.Record]:
+    return [_unmeasured_case(claim, case) for case in claim.cases]
+
+
+def _unmeasured_case(claim: Claim, case: Case) -> words.Record:
     fixed = {name: value for name, value in asdict(case).items() if name != "name"}
     said: dict[str, Any] = {"id": claim.id, "case": case.name, "statement": claim.statement}
     said |= {"sources": [source.short for source in claim.sources], "registered": claim.digest}
@@ -91,12 +98,12 @@ def _unmeasured(claim: Claim, case: Case) -> words.Record:
     return {**fixed, **said, **nothing, "sides": [None, None], "checks": [], "versions": {}}
 
 
-def cases(found: Sequence[Row], sources: dict[str, str]) -> list[dict[str, Any]]:
-    """One record a case, with all numbers; `sources` gives full references to author and year."""
-    return [_case(row, record, sources) for row in found for record in row.records]
+def cases(found: Sequence[Row]) -> list[dict[str, Any]]:
+    """One record a case, with all numbers, units, margins, and sources in full."""
+    return [_case(row, record) for row in found for record in row.records]
 
 
-def _case(row: Row, record: words.Record, sources: dict[str, str]) -> dict[str, Any]:
+def _case(row: Row, record: words.Record) -> dict[str, Any]:
     low, high = record["interval"] or (None, None)
     return {
         "recipe": row.recipe,
@@ -105,7 +112,7 @@ def _case(row: Row, record: words.Record, sources: dict[str, str]) -> dict[str, 
         "high": high,
         "needed": words.needed(record),
         "who": words.who(record),
-        "sources": [sources.get(name, name) for name in record["sources"]],
+        "sources": row.references,
         "checks": record["checks"],
         "sides": record["sides"],
         "versions": record["versions"],
@@ -114,14 +121,14 @@ def _case(row: Row, record: words.Record, sources: dict[str, str]) -> dict[str, 
     }
 
 
-def to_json(found: Sequence[Row], sources: dict[str, str] | None = None) -> str:
+def to_json(found: Sequence[Row]) -> str:
     """The cases as JSON."""
-    return json.dumps(cases(found, sources or {}), indent=1, ensure_ascii=False)
+    return json.dumps(cases(found), indent=1, ensure_ascii=False)
 
 
-def to_csv(found: Sequence[Row], sources: dict[str, str]) -> str:
+def to_csv(found: Sequence[Row]) -> str:
     """The cases as CSV; what is a list or a table in JSON is text."""
-    flat = [{name: _flat(value) for name, value in one.items()} for one in cases(found, sources)]
+    flat = [{name: _flat(value) for name, value in one.items()} for one in cases(found)]
     text = io.StringIO()
     if flat:
         writer = csv.DictWriter(text, list(flat[0]), lineterminator="\n")

@@ -16,14 +16,14 @@ GPU = "On GPU"
 FILES = ("ledger.csv", "ledger.json")
 
 
-def to_html(found: Sequence[Row], sources: dict[str, str]) -> str:
+def to_html(found: Sequence[Row]) -> str:
     """The page's part; without a blank line, at which Markdown would end the table."""
     if not found:
         return "*No claim is registered yet.*"
     with_gpu = any(row.gpu for row in found)
     names = [*HEADS[:3], *([GPU] if with_gpu else []), *HEADS[3:]]
     head = "".join(_head(name) for name in names)
-    body = "\n".join(_claim(row, sources, with_gpu) for row in found)
+    body = "\n".join(_claim(row, with_gpu) for row in found)
     links = " · ".join(f'<a href="_static/{name}" download>{name}</a>' for name in FILES)
     return (
         f'<div class="ledger-filter"></div>\n'
@@ -37,9 +37,9 @@ def _head(name: str) -> str:
     return f'<th scope="col"{" data-sort" * (name in SORTED)}>{name}</th>'
 
 
-def _claim(row: Row, sources: dict[str, str], with_gpu: bool) -> str:
+def _claim(row: Row, with_gpu: bool) -> str:
     """The claim's row and, below, a row that opens to its cases."""
-    cells = [_who(row, sources), _verdict(row)]
+    cells = [_who(row), _verdict(row)]
     cells += [_gpu(row)] if with_gpu else []
     cells += [_td(_plots(row)), _evidence(row), _recipe(row)]
     many = len(row.records)
@@ -55,8 +55,8 @@ def _claim(row: Row, sources: dict[str, str], with_gpu: bool) -> str:
     )
 
 
-def _who(row: Row, sources: dict[str, str]) -> str:
-    full = "; ".join(sources.get(name, name) for name in row.sources)
+def _who(row: Row) -> str:
+    full = "; ".join(row.references)
     said = escape(words.whose(row.records))
     return _td(f'<span title="{escape(full)}">{said}</span>' if full else said)
 
@@ -70,12 +70,8 @@ def _verdict(row: Row) -> str:
 
 
 def _gpu(row: Row) -> str:
-    on_gpu = [
-        {**record, "verdict": said, "instead": ""}
-        for record in row.records
-        if (said := row.gpu.get(record["case"]))
-    ]
-    return _td(escape(words.tally(on_gpu)) if on_gpu else "–")
+    said = [{"verdict": verdict, "instead": ""} for verdict in row.gpu.values()]
+    return _td(escape(words.tally(said)) if said else "–")
 
 
 def _plots(row: Row) -> str:

@@ -1,6 +1,7 @@
 """How records look: a claim's panel, a check's line, the table of a page. HTML, styles inline."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -24,6 +25,20 @@ HEAD = f"{CELL};font-weight:normal;white-space:nowrap"
 TABLE = "border-collapse:collapse;margin:0;width:auto;color:inherit"
 PANEL = "border-left:0.3em solid {};padding:0.1em 0 0.1em 1em;margin:0 0 1em"
 DENSE = 10  # pixels a case, where a claim has one row
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a notebook draws as HTML and a script prints as text."""
+
+    text: str
+    html: str
+
+    def __repr__(self) -> str:
+        return self.text.replace(OPEN, "").replace(CLOSE, "")
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": self.text, "text/html": self.html}
 
 
 def measured(text: str) -> str:
