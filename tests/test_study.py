@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from recipes_lib.evidence import claims
+from recipes_lib.evidence import cards, claims
 from recipes_lib.evidence.claims import Protocol, RegistryError
 from recipes_lib.evidence.registry import Registry
 from recipes_lib.evidence.study import CheckError, Study
@@ -24,8 +24,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> Shown:
     """Collect what a study displays: each mimebundle, with its metadata beside it."""
     found: Shown = []
 
-    def keep(bundle: dict[str, str], *, raw: bool, metadata: dict[str, Any]) -> None:
-        found.append({**bundle, **metadata})
+    def keep(panel: cards.Shown, *, metadata: dict[str, Any]) -> None:
+        found.append({"text/plain": panel.text, "text/html": panel.html, **metadata})
 
     monkeypatch.setattr("IPython.display.display", keep)
     return found
@@ -147,7 +147,8 @@ def test_the_panel_shows_numbers_marked_as_measured_and_the_text_none(
     ]
     assert "A &lt;beats&gt; B." in panel["text/html"]
     assert "A. Writer 2024" in panel["text/html"]
-    assert "<!--measured-->+40.0 points (+40.0 to +40.0)<!--/measured-->" in panel["text/html"]
+    shown_number = '<span style="white-space:nowrap">+40.0 points (+40.0 to +40.0)</span>'
+    assert f"<!--measured-->{shown_number}<!--/measured-->" in panel["text/html"]
     record = panel["claim"][0]
     kept = ("id", "case", "verdict", "n", "kind", "seed", "device", "scale", "margin")
     expected = ["a", "x", "supported", 8, "corrected", 0, "cpu", "quick", 0.01]
@@ -244,6 +245,16 @@ def test_a_case_that_cannot_be_measured_says_why(register: Any, shown: Shown) ->
     study().claim("a", {"x": (values, values), "y": "there is no GPU"})
     assert shown[0]["claim"][1]["verdict"] == "none"
     assert "There is no GPU" in shown[0]["text/html"]
+
+
+def test_a_script_prints_text_without_marks(
+    register: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(metric="time")
+    one = study()
+    times = np.linspace(1.0, 1.1, 8)
+    one.claim("a", (0.5 * times, times))
+    assert capsys.readouterr().out == "A <beats> B.\na: SUPPORTED\n"
 
 
 def test_exact_claims_compare_to_a_tolerance(register: Any, shown: Shown) -> None:

@@ -251,4 +251,4 @@ class Study:
     def _display(self, text: str, html: str, metadata: dict[str, Any]) -> None:
         from IPython.display import display  # late: it takes a tenth of a second
 
-        display({"text/plain": text, "text/html": html}, raw=True, metadata=metadata)
+        display(cards.Shown(text, html), metadata=metadata)
