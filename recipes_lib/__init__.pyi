@@ -20,4 +20,3 @@ from .sweep import grid as grid
 from .train import History as History
 from .train import evaluate as evaluate
 from .train import fit as fit
-from .until import steps_until as steps_until

@@ -5,7 +5,15 @@ import torch
 from torch import nn
 
 from recipes_lib.data.splits import Split, Splits
-from recipes_lib.nets.transfer import Features, for_classes, new_head, random_twin, shuffled
+from recipes_lib.nets.models import mlp
+from recipes_lib.nets.transfer import (
+    Features,
+    for_classes,
+    new_head,
+    random_twin,
+    restarted,
+    shuffled,
+)
 from recipes_lib.train import fit
 
 
@@ -113,3 +121,15 @@ def test_a_net_for_other_classes_learns_everywhere_and_keeps_its_statistics(net,
     assert kept == {f"body.2.{name}" for name in statistics}
     assert source.head.out_features == 3
     assert source.body[1].weight.equal(before["body.1.weight"])
+
+
+def test_a_restarted_net_has_the_source_s_body_and_a_new_head():
+    source, own = mlp((4,), 7, hidden=(5,)), mlp((4,), 3, hidden=(5,))
+    made = restarted(mlp((4,), 3, hidden=(5,)), source, seed=2)
+    assert made[1].weight.equal(source[1].weight)
+    assert made[1].weight is not source[1].weight
+    assert made[-1].weight.equal(new_head(5, 3, seed=2).weight)
+    first = own[1].weight.clone()
+    alone = restarted(own, None, seed=2)
+    assert alone[1].weight.equal(first)
+    assert alone[-1].weight.equal(new_head(5, 3, seed=2).weight)

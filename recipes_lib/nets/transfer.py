@@ -21,6 +21,20 @@ def new_head(width: int, num_classes: int, seed: int) -> nn.Linear:
     return head
 
 
+def restarted(net: nn.Sequential, source: nn.Sequential | None, seed: int) -> nn.Sequential:
+    """Return `net` with the weights of a source net, where there is one, and a new head.
+
+    Both end in a linear layer, the head; all layers before it are alike.
+
+    >>> restarted(mlp((1, 8, 8), 10), source=mlp((1, 8, 8), 26), seed=0)
+    """
+    num_classes, width = net[-1].weight.shape
+    if source:
+        net[:-1].load_state_dict(source[:-1].state_dict())
+    net[-1] = new_head(int(width), int(num_classes), seed)
+    return net
+
+
 class Still(nn.Sequential):
     """A net that trains in evaluation mode: BatchNorm keeps the statistics of its source.
 
