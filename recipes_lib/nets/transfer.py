@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +29,10 @@ def restarted(net: nn.Sequential, source: nn.Sequential | None, seed: int) -> nn
 
     >>> restarted(mlp((1, 8, 8), 10), source=mlp((1, 8, 8), 26), seed=0)
     """
-    num_classes, width = net[-1].weight.shape
+    head: Any = net[-1]
     if source:
         net[:-1].load_state_dict(source[:-1].state_dict())
-    net[-1] = new_head(int(width), int(num_classes), seed)
+    net[-1] = new_head(head.in_features, head.out_features, seed)
     return net
 
 
