@@ -161,7 +161,7 @@ def test_figures_bring_their_own_ground_to_a_dark_page(html: Path) -> None:
 
 def test_every_question_stands_on_the_first_screen(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(f"{address}index.html")
+    page.goto(f"{address}{BOOK.pages[0]}.html")
     cards = page.locator(".recipe-cards li")
     assert cards.count() == len(BOOK.recipes)
     boxes = [card.bounding_box() for card in cards.all()]
