@@ -55,6 +55,9 @@ def write(folder: Path, files: dict[str, str]) -> Library:
         "from lib.train import fit": {"train", "data", "sets", "alone"},
         "if seed:\n    %pip install lib\n    from lib import alone": {"alone"},
         "!pip install lib": set(),
+        "found = !ls": set(),
+        "try:\n    f()\nexcept OSError:\n    from lib import alone": {"alone"},
+        "match f():\n    case 1:\n        from lib import alone": {"alone"},
         "found = !ls\nfrom lib import alone": EVERYTHING,
     }.items(),
 )
@@ -95,8 +98,11 @@ def test_a_module_reruns_the_recipes_that_reach_it_alone(
 ) -> None:
     library = tmp_path / "recipes_lib"
     shutil.copytree(fingerprint.LIBRARY.folder, library)
-    imports = "if seed < 0:\n    from recipes_lib.{} import {}".format
-    root = make_book(serves=recipe(imports("deploy", "ask")), loads=recipe(imports("data", "load")))
+    write(library / "new", {"__init__.pyi": "from .one import a\nfrom .two import b\n"})
+    for module, text in {"one": "a = 1\n", "two": "from recipes_lib.train import fit\n"}.items():
+        (library / "new" / f"{module}.py").write_text(text)
+    imports = "if seed < 0:\n    from recipes_lib.new import {}".format
+    root = make_book(one=recipe(imports("a")), two=recipe(imports("b")))
 
     def ran(comment_in: str) -> set[str]:
         with (library / comment_in).open("a") as file:
@@ -106,11 +112,11 @@ def test_a_module_reruns_the_recipes_that_reach_it_alone(
         found = statuses(root / "_build" / "executed")
         return {name for name, status in found.items() if status == "passed"}
 
-    assert ran("deploy/serve.py") == {"serves", "loads"}
-    assert ran("deploy/serve.py") == {"serves"}
-    assert ran("data/sets.py") == {"loads"}
-    assert ran("claims.toml") == ran("data/augment.py") == set()
-    assert ran("__init__.py") == {"serves", "loads"}
+    assert ran("new/one.py") == {"one", "two"}
+    assert ran("new/one.py") == {"one"}
+    assert ran("train.py") == {"two"}
+    assert ran("claims.toml") == ran("deploy/__init__.py") == set()
+    assert ran("__init__.py") == {"one", "two"}
 
 
 def test_the_library_has_no_circle_of_imports() -> None:

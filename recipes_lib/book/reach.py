@@ -12,6 +12,8 @@ from recipes_lib.book.errors import BookError
 
 MAGIC = re.compile(r"^(\s*)[%!].*", re.MULTILINE)  # IPython's lines, which are no Python
 
+STATEMENTS = (ast.stmt, ast.ExceptHandler, ast.match_case)
+
 
 @dataclass(frozen=True)
 class Library:
@@ -36,7 +38,7 @@ class Library:
     def reach(self, sources: Iterable[str]) -> dict[str, str]:
         """The digest of every module that some cells import, and that these import in turn.
 
-        What IPython alone understands may import anything, so it reaches the whole library.
+        A cell that names the library in a way that IPython alone understands may reach all of it.
         """
         waiting, found = {name for source in sources for name in self._of_cell(source)}, {}
         while waiting:
@@ -46,6 +48,8 @@ class Library:
         return found
 
     def _of_cell(self, source: str) -> set[str]:
+        if self.folder.name not in source:
+            return set()
         try:
             return self._imports(ast.parse(MAGIC.sub(r"\1pass", source)), "")
         except SyntaxError:
@@ -106,8 +110,10 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _at_run_time(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement below `tree` that may run; expressions, which import nothing, aside."""
     for node in ast.iter_child_nodes(tree):
-        if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+        for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if isinstance(node, STATEMENTS) and not for_types:
             yield node
             yield from _at_run_time(node)
 
