@@ -213,10 +213,17 @@ def with_other_code(path: Path) -> None:
     edit(path, json.loads(path.read_text())["metadata"]["recipes"]["source"], "0" * 64)
 
 
+def without_a_run(path: Path) -> None:
+    notebook = nbformat.read(path, 4)
+    del notebook.metadata["recipes"]
+    nbformat.write(notebook, path)
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (Path.unlink, "It has not been run here."),
+        (without_a_run, "It has not been run here."),
         (lambda path: path.write_text("{"), "is no notebook"),
         (with_other_code, "Its code has changed since it was run."),
     ],

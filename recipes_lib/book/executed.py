@@ -127,12 +127,11 @@ def _run_of(recipe: Recipe, path: Path) -> tuple[Any | None, str]:
         done = read_notebook(path) if path.exists() else None
     except BookError as error:
         return None, str(error)
-    if done is None:
+    source = done.metadata.get("recipes", {}).get("source") if done else None
+    if not source:
         return None, "it has not been run here"
-    own = source_digest(recipe.notebook)
-    if done.metadata.get("recipes", {}).get("source") != own:
-        return None, "its code has changed since it was run"
-    return done, ""
+    changed = source != source_digest(recipe.notebook)
+    return (None, "its code has changed since it was run") if changed else (done, "")
 
 
 def _own_code(cell: Any) -> bool:

@@ -68,7 +68,7 @@ def _banner(done: Executed) -> str:
         return f":::::{{admonition}} {title}\n:class: danger\n\n{body}\n:::::"
     if done.doubt:
         text = f"{done.doubt[:1].upper()}{done.doubt[1:]}. {_shown(done)}"
-        return f":::{{admonition}} These outputs may be old\n:class: warning\n\n{text}\n:::"
+        return f":::{{admonition}} Not run as it stands\n:class: warning\n\n{text}\n:::"
     return ""
 
 
