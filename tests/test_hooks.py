@@ -282,6 +282,18 @@ def test_targets_go_with_their_images_into_the_training_loss_alone() -> None:
         assert trained.test().test_loss[0] == pytest.approx(evaluate(net, data.test)[0])
 
 
+def test_a_compiled_sweep_is_told_all_this_too() -> None:
+    how: dict[str, Any] = {"num_epochs": None, "num_steps": NUM_STEPS, "layer_factor": gradual}
+    how |= {"splits": taught, "loss": told, "optimizer": "adamw"}
+    compiled, alone = (
+        sweep(some_runs("adamw")[::2], small_cnn, strategy=one, **how)
+        for one in ("stacked-compiled", "sequential")
+    )
+    torch.testing.assert_close(compiled.step_losses, alone.step_losses, rtol=1e-9, atol=0)
+    for name, value in compiled.weights.items():
+        torch.testing.assert_close(value, alone.weights[name], rtol=1e-8, atol=1e-10)
+
+
 def test_targets_are_not_augmented() -> None:
     flip = {"augment": lambda x, y: (x.flip(-1), y)}
     both(grid(lr=[0.1, 0.2]), small_mlp, splits=taught, loss=told, **flip)

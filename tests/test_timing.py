@@ -20,7 +20,8 @@ def test_rounds_begin_with_another_side_and_the_slower_takes_longer(threads):
     torch.set_num_threads(before)
     assert order == [1, 10, 10, 1] * 4
     assert {name: len(values) for name, values in times.items()} == {"one": 6, "ten": 6}
-    assert (times["ten"] > times["one"]).all()
+    # Wall time, of which a busy machine may take a piece in any one round.
+    assert np.median(times["ten"]) > np.median(times["one"])
 
 
 def test_only_own_work_counts_on_one_thread():
