@@ -103,10 +103,28 @@ def test_a_replicate_is_the_mean_of_its_draws(register: Any) -> None:
     assert tuned.values == pytest.approx(tuned.runs.test.reshape(-1, 3).mean(1))
 
 
+def test_draws_are_other_nets_in_another_order(register: Any) -> None:
+    register()
+    tuned = study(seed=50_021).tune(trained({1.0: 0.8}), [{"lr": 1.0}], SCORE, draws=8)
+    first = [
+        torch.rand(2, generator=torch.Generator().manual_seed(run["seed"])).tolist()
+        for run in tuned.runs.runs
+    ]
+    assert len({tuple(numbers) for numbers in first}) == len(first)
+
+
+def test_seeds_that_torch_would_take_for_others_are_refused(register: Any) -> None:
+    register()
+    with pytest.raises(ValueError, match="seed 53687 is too large; use one below 53687"):
+        study(seed=53_687)
+    with pytest.raises(ValueError, match=r"draws is 9; use 1 … 8"):
+        study().tune(trained({1.0: 0.8}), [{"lr": 1.0}], SCORE, draws=9)
+
+
 @pytest.mark.parametrize("scale", ["quick", "full"])
 def test_replicates_of_different_roles_and_base_seeds_never_meet(register: Any, scale: str) -> None:
     register()
-    studies = [study(seed=base, scale=scale) for base in (0, 1, 2, 10_007, 4_294_968)]
+    studies = [study(seed=base, scale=scale) for base in (0, 1, 2, 10_007, 50_021)]
     rows = [seeds for one in studies for seeds in (one.tuning, one.fresh, one.again)]
     rows += [[one.apart(seed) for seed in one.fresh] for one in studies]
     seeds = [seed for row in rows for seed in row]

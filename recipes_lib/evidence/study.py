@@ -26,7 +26,9 @@ from recipes_lib.hardware import resolve_device, stamp
 Choice = TypeVar("Choice")
 SCALES = ("quick", "full")
 # A replicate's seed tells its base seed, its role and its number; draws on one split lie far above.
-BASE, ROLE, DRAW = 10_000, 1_000, 2**40
+# torch's generator heeds the low 32 bits of a seed alone: they must tell all three, and the draw.
+BASE, ROLE, DRAW = 10_000, 1_000, 2**29
+NUM_SEEDS, NUM_DRAWS = DRAW // BASE, 2**32 // DRAW
 
 
 class CheckError(AssertionError):
@@ -58,6 +60,8 @@ class Study:
             raise ValueError(f"scale {self.scale!r} is unknown; use 'quick' or 'full'")
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
             raise ValueError(f"seed {self.seed!r} is no whole number from 0; use 0, 1, 2, …")
+        if self.seed >= NUM_SEEDS:
+            raise ValueError(f"seed {self.seed} is too large; use one below {NUM_SEEDS}")
         self.device = resolve_device(str(self.device))
 
     @property
@@ -138,6 +142,8 @@ class Study:
 
     @staticmethod
     def _drawn(seeds: Sequence[int], draws: int) -> list[int]:
+        if not 1 <= draws <= NUM_DRAWS:
+            raise ValueError(f"draws is {draws}; use 1 … {NUM_DRAWS}")
         return [seed + DRAW * draw for seed in seeds for draw in range(draws)]
 
     def race(
