@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import product
 from typing import Any
 
 import pandas as pd
@@ -187,30 +188,23 @@ def test_a_layer_s_rate_is_that_of_a_parameter_group() -> None:
         torch.testing.assert_close(mine, other)
 
 
-@pytest.mark.parametrize("optimizer", [*ANY_RULE, "muon"])
-def test_a_factor_of_zero_freezes(optimizer: str) -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "strategy"), [*product(ANY_RULE, STRATEGIES), ("muon", "sequential")]
+)
+def test_a_factor_of_zero_freezes(optimizer: str, strategy: str) -> None:
     kind = named(optimizer)
     decay = {"weight_decay": 0.1} if "weight_decay" in kind.defaults else {}
 
     def thawed_once(name: str, step: int, num_steps: int) -> float:
         return float(name[0] == "3" or step == 0)
 
-    weights = [
-        fit(
-            net := double_mlp(),
-            draw(0),
-            num_steps=num_steps,
-            batch_size=BATCH_SIZE,
-            optimizer=kind,
-            layer_factor=thawed_once,
-            lr=0.1,
-            **decay,
-        )
-        and net
+    how = {"optimizer": kind, "strategy": strategy, "layer_factor": thawed_once}
+    first, last = (
+        sweep([{"lr": 0.1, **decay}], num_epochs=None, num_steps=num_steps, **how).weights
         for num_steps in (1, 6)
-    ]
-    assert torch.equal(weights[0][1].weight, weights[1][1].weight)  # type: ignore[index]
-    assert not torch.equal(weights[0][3].weight, weights[1][3].weight)  # type: ignore[index]
+    )
+    assert torch.equal(first["1.weight"], last["1.weight"])
+    assert not torch.equal(first["3.weight"], last["3.weight"])
 
 
 # Observers

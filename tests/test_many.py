@@ -292,15 +292,15 @@ def test_frozen_and_tied_weights_stay_so() -> None:
 
 
 class Listed(nn.Module):
-    """A layer under two names, and one in a plain list."""
+    """Layers in a plain list, and the weights of one once more beside it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.head = nn.Linear(36, 36), nn.Linear(36, 3)
-        self.again, self.layers = self.first, [self.first, self.head]
+        self.layers, self.tied = [self.first, self.head], self.first.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers[1](self.again(self.layers[0](x.flatten(1)).tanh()))  # type: ignore[no-any-return]
+        return self.layers[1](self.layers[0](x.flatten(1)).tanh() @ self.tied)  # type: ignore[no-any-return]
 
 
 def test_however_a_net_refers_to_its_layers() -> None:
