@@ -10,6 +10,7 @@ import subprocess
 import sys
 import venv
 from importlib.metadata import PackageNotFoundError, distribution
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,21 @@ RUNNERS = {
 }
 
 
+BOOK = Book.find(ROOT)
+# Verdicts of timings may differ from machine to machine.
+TIMINGS = {claim.id for claim in BOOK.claims if any(case.timing for case in claim.cases)}
+
+
 def chosen() -> list[Recipe]:
-    recipes = Book.find(ROOT).recipes
     if os.environ.get("RECIPES_ALONE") == "all":
-        return recipes
-    return [min(recipes, key=lambda recipe: last_run(recipe.path)["seconds"])]
+        return BOOK.recipes
+    return [min(BOOK.recipes, key=lambda recipe: last_run(recipe.path).get("seconds", inf))]
+
+
+def verdicts(path: Path) -> list[tuple[str, str, str]]:
+    """What a notebook says of each case that is no timing."""
+    records = claim_records(read_notebook(path))
+    return [(row["id"], row["case"], row["verdict"]) for row in records if row["id"] not in TIMINGS]
 
 
 def closure(names: tuple[str, ...]) -> set[str]:
@@ -102,8 +113,6 @@ def test_a_notebook_alone_installs_the_library_and_ends_with_the_same_verdicts(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]
-    found, stored = (
-        claim_records(read_notebook(path))
-        for path in (tmp_path / "alone" / "done.ipynb", recipe.path)
-    )
-    assert [record["verdict"] for record in found] == [record["verdict"] for record in stored]
+    found = verdicts(tmp_path / "alone" / "done.ipynb")
+    assert found
+    assert found == verdicts(recipe.path)
