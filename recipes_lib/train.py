@@ -86,6 +86,7 @@ def fit(
     keep_memory()
     _lay_out(net, splits.train.x)
     named = {name: weight for name, weight in net.named_parameters() if weight.requires_grad}
+    # Without factors one group of all weights will do: a fused update then is a single kernel.
     apart = layer_factor is not None
     stepper = stock_optimizer(named.values(), rule(optimizer), hyperparameters, apart=apart)
     pace = enumerate(zip(course.factors, course.layers(named if apart else ()), strict=True))
@@ -99,6 +100,7 @@ def fit(
         for x, y, *targets in islice(batches(splits.train, batch_size, generator), length):
             step, (factor, layers) = next(pace)
             set_rate(stepper, factor, layers)
+            # Targets stay as they are: they belong to the image, not to what becomes of it.
             batch = (*(augment(x, y) if augment else (x, y)), *targets)
             step_losses.append(_step(net, train_loss, stepper, *batch))
             if after_step:
@@ -143,6 +145,7 @@ def evaluate(net: nn.Module, split: Split, loss: Loss = F.cross_entropy) -> tupl
 @torch.no_grad()
 def _scores(net: nn.Module, split: Split, loss: Loss) -> tuple[Tensor, Tensor]:
     net.eval()
+    # In parts, so that the activations of a large split fit in memory.
     outputs = torch.cat([net(x) for x in split.x.split(1024)])
     return loss(outputs, split.y), (outputs.argmax(1) == split.y).to(outputs.dtype).mean()
 

@@ -88,10 +88,15 @@ def test_ports_are_free_and_differ() -> None:
     assert all(closed(port) for port in ports)
 
 
+def children() -> set[int]:
+    return {p.pid for p in psutil.Process().children(recursive=True) if running(p.pid)}
+
+
 def test_a_server_answers_and_is_gone_after_the_block(
     echo: tuple[list[str], int], tmp_path: Path
 ) -> None:
     command, port = echo
+    before = children()  # of other tests, such as a pool of processes
     with serving(command, port, tmp_path) as pid:
         assert ask(port, "/") == (200, str(tmp_path))  # its temporary files lie in the folder
         assert ask(port, "/", b"[1, 2]") == (200, "[1, 2]")
@@ -109,7 +114,7 @@ def test_a_server_answers_and_is_gone_after_the_block(
     assert gone(pid, child)
     assert closed(port)
     assert "asked" in (tmp_path / "server.log").read_text()
-    assert not [p for p in psutil.Process().children(recursive=True) if running(p.pid)]
+    assert children() <= before
 
 
 def test_a_server_is_gone_after_an_error(echo: tuple[list[str], int], tmp_path: Path) -> None:

@@ -50,9 +50,7 @@ def rule(optimizer: str | Rule) -> Rule:
 
 
 def _as(w: Tensor, value: float | Tensor) -> Any:
-    """Cast as late as this: `1 - beta` and the powers of `beta` would lose half their digits in
-    float32.
-    """
+    """Cast late: in float32, `1 - beta` and powers of `beta` would lose half their digits."""
     return value.to(w.dtype) if isinstance(value, Tensor) else value
 
 
@@ -77,6 +75,7 @@ def _sgd(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters
     grad, nesterov = _decayed(w, grad, h), h["nesterov"]
     if _on(h["momentum"]):
         velocity = state["velocity"].mul_(_as(w, h["momentum"])).add_(grad)
+        # Runs with and without Nesterov may share the stack: both are computed, and each picks.
         ahead = grad + _as(w, h["momentum"]) * velocity if _on(nesterov) else velocity
         grad = (
             torch.where(nesterov != 0, ahead, velocity) if isinstance(nesterov, Tensor) else ahead
@@ -98,6 +97,7 @@ def _adagrad(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparame
     """Divide by the root of the sum of squares (Duchi et al. 2011)."""
     grad = _decayed(w, grad, h)
     total = state["sum"].addcmul_(grad, grad)
+    # `step` counts from 1, and torch decays the rate from the second step on.
     lr = h["lr"] / (1 + (step - 1) * h["lr_decay"])
     w.sub_(_as(w, lr) * grad / (total.sqrt() + _as(w, h["eps"])))
 
@@ -123,6 +123,7 @@ def _adamw(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparamete
 def _radam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
     """Rectify Adam's early steps, whose variance is unbounded (Liu et al. 2020, algorithm 2)."""
     mean, square = _moments(w, _decayed(w, grad, h), state, h)
+    # How many gradients the average holds; up to five, its variance says nothing yet.
     power, longest = h["beta2"] ** step, 2 / (1 - h["beta2"]) - 1
     length = longest - 2 * step * power / (1 - power)
     rectify = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
@@ -155,14 +156,14 @@ def lookahead(optimizer: str) -> Rule:
 
 
 def clipped(optimizer: str) -> Rule:
-    """Wrap a rule: shrink each run's gradient to the length `clip_norm`, then clamp it at
-    `clip_value` (inf: not).
+    """Wrap a rule: shrink gradients to length `clip_norm`, clamp them at `clip_value` (inf: not).
 
     Pascanu et al. 2013, algorithm 1; as torch's `clip_grad_norm_` and `clip_grad_value_`.
     """
     inner, inner_update = _to_wrap(optimizer)
 
     def update(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
+        # The norm of all weights of a run at once, as torch clips a whole net.
         length = grad.flatten(1).norm(dim=1).view(-1, *[1] * (grad.dim() - 1))
         grad = grad * (_as(w, h["clip_norm"]) / (length + 1e-6)).clamp(max=1)
         limit = torch.as_tensor(_as(w, h["clip_value"]), dtype=w.dtype, device=w.device)

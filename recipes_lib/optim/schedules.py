@@ -53,6 +53,7 @@ def one_cycle(
     """
 
     def factor(step: int, num_steps: int) -> float:
+        # As torch's OneCycleLR counts: the peak falls on step pct_start * num_steps - 1.
         top, end = pct_start * num_steps - 1, num_steps - 1
         if step < top:
             return _anneal(1 / div_factor, 1, step / top)

@@ -76,14 +76,17 @@ def fit_many(
         "num_steps": num_steps,
         "batch_size": batch_size,
     }
+    # Bad data and settings are refused here, before the first step of any run.
     drawn = _draw_and_check(draw, runs, loss, optimizer=kind, **length)
     train = drawn[seed_of(runs[0])].train
     pace: Arguments = {**length, "schedule": schedule, "layer_factor": layer_factor}
+    # A net that is thrown away, to see what kind it is.
     total, net = len(plan(train, **pace).factors), seeded_net(make_net, seed_of(runs[0]))
     chosen, why = choose(strategy, net, kind, len(runs), total, train.x[:1])
     how: Arguments = {**pace, "optimizer": kind, "loss": loss, "augment": augment}
     how |= {"after_step": after_step, "after_epoch": after_epoch}
     work = partial(_trainer(chosen), make_net, **how)
+    # Parts may go to other processes, so what they are told is data and functions alone.
     workers = 1 if engine == "here" else num_workers or os.cpu_count() or 1
     alone = chosen == "sequential"
     trained = _stack(train_all(work, drawn, runs, engine=engine, workers=workers, alone=alone))
@@ -113,7 +116,7 @@ def _draw_and_check(
             name: value for name, value in run.items() if name not in ("seed", "label_smoothing")
         }
         check(hyperparameters=hyperparameters, **how)
-        seed = seed_of(run)
+        seed = seed_of(run)  # runs of one seed share its splits, which are drawn once
         drawn[seed] = drawn.get(seed) or draw(seed)
     for splits in drawn.values():
         check_data(splits, how["batch_size"], loss)
