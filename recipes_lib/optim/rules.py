@@ -97,7 +97,6 @@ def _adagrad(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparame
     """Divide by the root of the sum of squares (Duchi et al. 2011)."""
     grad = _decayed(w, grad, h)
     total = state["sum"].addcmul_(grad, grad)
-    # `step` counts from 1, and torch decays the rate from the second step on.
     lr = h["lr"] / (1 + (step - 1) * h["lr_decay"])
     w.sub_(_as(w, lr) * grad / (total.sqrt() + _as(w, h["eps"])))
 
