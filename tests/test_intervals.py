@@ -86,3 +86,11 @@ def test_values_that_cannot_be_paired_are_refused() -> None:
         compare([1, np.nan, 3], [1, 2, 3])
     with pytest.raises(ValueError, match="above zero"):
         compare([1.0, 0.0], [1.0, 2.0], ratio=True)
+
+
+def test_differences_that_happen_to_be_whole_are_no_shares() -> None:
+    same = np.linspace(0.5, 0.9, 16)
+    assert compare(same, same, test_ratio=1 / 3).interval == (0.0, 0.0)
+    low, high = compare([3.0, 2.0, 4.0, 3.0], [2.0, 2.0, 3.0, 2.0]).interval
+    wanted = stats.t.interval(0.95, 3, 0.75, stats.sem([1, 0, 1, 1]))
+    assert (low, high) == pytest.approx(wanted)

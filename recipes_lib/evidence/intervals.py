@@ -48,7 +48,7 @@ def compare(
     if not ratio and np.isin(pair, (0, 1)).all():
         interval, kind = _proportions(first, second), SHARES
     else:
-        low, high = mean_interval((first - second)[:, None], test_ratio)
+        low, high = _student((first - second)[:, None], test_ratio)
         interval, kind = (float(low[0]), float(high[0])), CORRECTED if test_ratio else STUDENT
     bounds = np.array([(first - second).mean(), *interval])
     effect, low_, high_ = (float(bound) for bound in (np.exp(bounds) if ratio else bounds))
@@ -63,6 +63,10 @@ def mean_interval(values: Values, test_ratio: float = 0.0) -> tuple[Values, Valu
     """
     if np.isin(values, (0, 1)).all():
         return _wilson(values.mean(axis=0), len(values))
+    return _student(values, test_ratio)
+
+
+def _student(values: Values, test_ratio: float) -> tuple[Values, Values]:
     from scipy.special import stdtrit  # late: it takes a sixth of a second
 
     mean = values.mean(axis=0)
