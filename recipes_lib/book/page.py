@@ -13,7 +13,7 @@ from recipes_lib.book.notebook import tags
 from recipes_lib.evidence import cards
 
 WORDS_A_MINUTE = 220
-FOLDED = ("Measured", "Verdict")  # sections whose code is one click away
+FOLDED = ("How it works", "Measured", "Verdict")  # sections whose code is one click away
 PREPARED = {"setup": "the setup", "parameters": "the parameters"}  # tags, folded as well
 
 
