@@ -13,7 +13,12 @@ from recipes_lib.book.notebook import tags
 from recipes_lib.evidence import cards
 
 WORDS_A_MINUTE = 220
-FOLDED = ("How it works", "Measured", "Verdict")  # sections whose code is one click away
+FOLDED = {  # sections whose code, or code with what it gives, is one click away
+    "How it works": "hide-input",
+    "Measured": "hide-input",
+    "Verdict": "hide-input",
+    "Use it": "hide-cell",
+}
 PREPARED = {"setup": "the setup", "parameters": "the parameters"}  # tags, folded as well
 
 
@@ -46,7 +51,7 @@ def _fold(cell: Any, section: str) -> None:
     if any(output.get("metadata", {}).get("summary") for output in cell.outputs):
         cell.metadata["tags"] = [*tags(cell), "remove-cell"]  # At a glance shows the same table
     elif kind or section in FOLDED:
-        cell.metadata["tags"] = sorted({*tags(cell), "hide-input"})
+        cell.metadata["tags"] = sorted({*tags(cell), FOLDED.get(section, "hide-input")})
     if kind:
         prompts = {f"code_prompt_{do}": f"{do.capitalize()} {PREPARED[kind]}" for do in _DOES}
         cell.metadata["mystnb"] = {**cell.metadata.get("mystnb", {}), **prompts}
