@@ -147,7 +147,7 @@ def to_table(found: Sequence[Row]) -> Table:
     """The claims for a terminal, a line a case."""
     table = Table(*COLUMNS, pad_edge=False)
     for row in found:
-        claim = f"{row.records[0]['statement']} [{row.id}]"
+        claim = f"{words.proposition(row.records[0])} [{row.id}]"
         heads = [(claim, words.whose(row.records), row.recipe)] + [("", "", "")] * len(row.records)
         for record, (said, who, recipe) in zip(row.records, heads, strict=False):
             read = (record["case"], words.verdict(record), words.effect(record), str(record["n"]))
