@@ -6,6 +6,13 @@ from scipy import stats
 from recipes_lib.evidence.plots import band, effects, use_style
 
 
+@pytest.fixture(autouse=True)
+def settings_of_others():
+    """Give back the settings of figures that tests elsewhere rely on."""
+    with plt.rc_context():
+        yield
+
+
 def test_the_band_is_the_mean_with_students_interval() -> None:
     _, ax = plt.subplots()
     values = np.random.default_rng(0).normal(size=(8, 3))

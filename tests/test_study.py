@@ -266,8 +266,10 @@ def test_a_case_that_cannot_be_measured_says_why(register: Any, shown: Shown) ->
 
 
 def test_a_script_prints_text_without_marks(
-    register: Any, capsys: pytest.CaptureFixture[str]
+    register: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests may have started a shell, which a script has not.
+    monkeypatch.setattr("IPython.core.interactiveshell.InteractiveShell.initialized", lambda: False)
     register(metric="time")
     one = study()
     times = np.linspace(1.0, 1.1, 8)

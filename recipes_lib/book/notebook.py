@@ -44,8 +44,7 @@ def claim_records(notebook: Any) -> list[dict[str, Any]]:
 def panel_records(outputs: Iterable[Any]) -> list[dict[str, Any]]:
     """The records that the panels among a cell's outputs carry."""
     panels = [out.metadata["claim"] for out in outputs if "claim" in out.get("metadata", {})]
-    # Before panels had several cases, a card carried its one record bare.
-    return [row for panel in panels for row in (panel if isinstance(panel, list) else [panel])]
+    return [row for panel in panels for row in panel]
 
 
 def read_text(path: Path) -> str:
