@@ -1,10 +1,11 @@
 """Small books to run, check and build: real notebooks that need nothing but a kernel."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import nbformat
 import pytest
 from nbformat import v4
@@ -86,6 +87,13 @@ html:
 """
 
 Invoke = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def style() -> Iterator[None]:
+    """Undo what a test does to matplotlib's settings, so that order does not matter."""
+    with matplotlib.rc_context():
+        yield
 
 
 def code(source: str, *tags: str) -> Any:

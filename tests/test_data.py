@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from PIL import Image
 
 from recipes_lib.data.folders import decode
 from recipes_lib.data.sets import load
-from recipes_lib.data.splits import Splits, batches
+from recipes_lib.data.splits import Split, Splits, batches, leaked
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,15 @@ def test_texture_patches_never_share_a_pixel_between_parts() -> None:
     # both or neither.
     blocks = [part.x.view(-1, 25, 1, 32, 32) for part in (first.train, first.valid, first.test)]
     assert all(torch.equal(part[:, 0, :, :, 16:], part[:, 1, :, :, :16]) for part in blocks)
+
+
+def test_test_images_that_are_trained_on_are_counted() -> None:
+    splits = load("digits", seed=0)
+    assert leaked(splits) == 0
+    held, train = splits.test, splits.train.at(slice(len(splits.test)))
+    both = Split(torch.cat([held.x, train.x]), torch.cat([held.y, train.y]))
+    assert leaked(replace(splits, test=both)) == 0.5
+    assert leaked(replace(splits, valid=held)) == 1
 
 
 @pytest.mark.parametrize("seed", [1.5, "one", -1, True])

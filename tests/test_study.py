@@ -225,6 +225,45 @@ def test_sides_are_tuned_alike_and_by_what_is_reported(register: Any) -> None:
         one.claim("a", (three, three))
 
 
+def steps(number: int) -> Callable[[list[dict[str, Any]]], Any]:
+    """Stand for a training of so many steps."""
+    train = trained({0.1: 0.5, 1.0: 0.8})
+    return lambda runs: SimpleNamespace(
+        **vars(train(runs)), step_losses=torch.zeros(len(runs), number)
+    )
+
+
+def test_a_fixed_side_is_measured_and_not_searched(register: Any, shown: Shown) -> None:
+    register(metric="share", margin=0.01, reason="a test", draws=2)
+    one = study()
+    tuned = one.tune(steps(10), RATES[:2], SCORE, draws=2)
+    same = one.fixed(steps(10), {"lr": 1.0}, SCORE, draws=2)
+    assert same.values == pytest.approx(tuned.values)
+    each = [0.1, 1.0] * len(one.fresh)
+    mixed = one.fixed(steps(10), {"lr": each}, SCORE, draws=2)
+    assert [run["lr"] for run in mixed.runs.runs] == each
+    one.claim("a", (tuned, mixed))
+    assert "best of 2 by score on 4 replicates, 2 nets each" in shown[0]["text/html"]
+    assert "lr = 0.1 … 1; fixed, 2 nets each, 10 steps" in shown[0]["text/html"]
+    with pytest.raises(ValueError, match="lr has 3 values for 16 runs; give one each"):
+        one.fixed(steps(10), {"lr": [0.1, 0.2, 0.3]}, SCORE, draws=2)
+    lone = one.tune(steps(10), RATES[:1], SCORE, draws=2)
+    with pytest.raises(RegistryError, match="sides tried 2 and 1 settings"):
+        one.claim("a", (tuned, lone))
+
+
+def test_sides_take_equal_steps_or_the_registry_says_why_not(register: Any, shown: Shown) -> None:
+    share = {"metric": "share", "margin": 0.01, "reason": "a test"}
+    cases = [{"name": "x"}, {"name": "y", "unequal_steps": "the treatment is to train longer"}]
+    register(**share, case=cases)
+    one = study()
+    short, long = (one.fixed(steps(number), {"lr": 1.0}, SCORE) for number in (10, 20))
+    with pytest.raises(RegistryError, match="'a', case 'x': sides took 20 and 10 steps"):
+        one.claim("a", {"x": (long, short), "y": (long, short)})
+    one.claim("a", {"x": (short, short), "y": (long, short)})
+    assert "unequal steps: the treatment is to train longer" in shown[0]["text/html"]
+
+
 def test_a_failed_check_stops_the_notebook_in_the_books_own_setting(
     register: Any, shown: Shown
 ) -> None:

@@ -6,6 +6,7 @@ from .sets import load as load
 from .splits import Split as Split
 from .splits import Splits as Splits
 from .splits import batches as batches
+from .splits import leaked as leaked
 from .subsets import changed as changed
 from .subsets import few as few
 from .subsets import some as some

@@ -61,6 +61,16 @@ class Splits:
         return tuple(self.train.x.shape[1:])
 
 
+def leaked(splits: Splits) -> float:
+    """Share of test images that stand, pixel for pixel, in training or validation, too."""
+    known = {image for part in (splits.train, splits.valid) for image in _pixels(part)}
+    return sum(image in known for image in _pixels(splits.test)) / len(splits.test)
+
+
+def _pixels(part: Split) -> Iterator[bytes]:
+    return (image.tobytes() for image in part.x.cpu().numpy())
+
+
 def batches(
     split: Split, batch_size: int, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, ...]]:

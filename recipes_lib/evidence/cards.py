@@ -155,9 +155,11 @@ def _case_line(record: Record) -> str:
     case = f"<em>{escape(record['case'])}</em>: " if record["case"] else ""
     reason = f" ({escape(record['reason'])})" if record["reason"] else ""
     how = f"{record['n']} pairs, {record['kind']} interval" if record["interval"] else "exact"
+    unequal = record.get("unequal_steps")
+    longer = f"; unequal steps: {escape(unequal)}" if unequal else ""
     return (
         f"{case}{sides[0]}, against {sides[1]}; {escape(record['measure'])}; "
-        f"needed: {needed(record)}{reason}; {how}."
+        f"needed: {needed(record)}{reason}; {how}{longer}."
     )
 
 
@@ -169,11 +171,14 @@ def _settings(side: Mapping[str, Any] | None) -> str:
     steps = f", {side['num_steps']} steps" if side["num_steps"] else ""
     weights = f", {side['num_parameters']:,} weights" if side["num_parameters"] else ""
     nets = f", {side['draws']} nets each" if side["draws"] > 1 else ""
-    budget = f"best of {side['tried']} by {side['by']} on {side['tuned on']} replicates{nets}"
+    searched = f"best of {side['tried']} by {side['by']} on {side['tuned on']} replicates"
+    budget = (searched if side["tried"] else "fixed") + nets
     return escape(f" ({chosen}; {budget}{edge}{steps}{weights})")
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return " … ".join(map(_short, value))
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 

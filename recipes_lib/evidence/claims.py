@@ -75,6 +75,7 @@ class Case:
     timing: bool
     by_source: bool
     draws: int  # nets a replicate, whose mean is its value
+    unequal_steps: str  # why one side may take more steps; empty: both have to take as many
 
     @property
     def exact(self) -> bool:
@@ -165,6 +166,7 @@ def _case(id: str, row: Mapping[str, Any]) -> Case:
         timing=row.get("timing", metric.timing),
         by_source=row["by_source"],
         draws=row.get("draws", 1),
+        unequal_steps=row.get("unequal_steps", ""),
     )
 
 

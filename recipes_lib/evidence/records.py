@@ -86,7 +86,7 @@ def _test_ratio(*sides: Side) -> float:
 
 
 def _alike(claim: Claim, case: Case, *sides: Side) -> None:
-    """Raise where the sides were not tuned alike, or by another metric than is reported."""
+    """Raise where the sides were not tuned or trained alike, or chosen by another metric."""
     tuned = [side for side in sides if isinstance(side, Tuned)]
     for side in tuned:
         if case.metric in ("accuracy", "loss") and side.metric.name != case.metric:
@@ -95,9 +95,18 @@ def _alike(claim: Claim, case: Case, *sides: Side) -> None:
         if claim.recipe and side.draws != case.draws:
             fixed = f"is registered with {case.draws} draws a replicate"
             raise RegistryError(f"{claim.id!r} {fixed}; a side has {side.draws}")
-    if len({len(side.settings) for side in tuned}) > 1:
-        budgets = " and ".join(str(len(side.settings)) for side in tuned)
-        raise RegistryError(f"{claim.id!r}: sides tried {budgets} settings; give both as many")
+    _equal(
+        claim, case, "tried", "settings", [len(side.settings) for side in tuned if side.searched]
+    )
+    if not case.unequal_steps:
+        _equal(claim, case, "took", "steps", [side.num_steps for side in tuned if side.num_steps])
+
+
+def _equal(claim: Claim, case: Case, did: str, what: str, counts: Sequence[int]) -> None:
+    if len(set(counts)) > 1:
+        named = f"{claim.id!r}, case {case.name!r}" if case.name else repr(claim.id)
+        found = " and ".join(map(str, counts))
+        raise RegistryError(f"{named}: sides {did} {found} {what}; give both as many")
 
 
 def _exact(case: Case, first: Any, second: Any) -> Record:

@@ -17,6 +17,7 @@ from recipes_lib.evidence.tuning import (
     Metric,
     Train,
     Tuned,
+    fixed,
     metric_named,
     retrain,
     tune,
@@ -139,6 +140,26 @@ class Study:
         some = self._drawn(tuning or self.tuning, draws)
         others = self._drawn(fresh or self.fresh, draws)
         return tune(train, settings, metric_named(by), some, others, draws)
+
+    def fixed(
+        self,
+        train: Train,
+        setting: Mapping[str, Any],
+        by: str | Metric = "accuracy",
+        *,
+        draws: int = 1,
+        fresh: Sequence[int] | None = None,
+    ) -> Tuned:
+        """Train one setting on the fresh replicates, as `tune` does with its choice.
+
+        For sides that nobody is to search for. A value may be a sequence, one for each run: they
+        come in the order of `tuned.fresh_seeds`.
+
+        >>> hot = study.fixed(train, {"lr": 10 * tuned.best["lr"]})
+        """
+        return fixed(
+            train, setting, metric_named(by), self._drawn(fresh or self.fresh, draws), draws
+        )
 
     @staticmethod
     def _drawn(seeds: Sequence[int], draws: int) -> list[int]:

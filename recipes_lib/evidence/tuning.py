@@ -46,7 +46,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Tuned:
-    """A side of a comparison at the setting that was best for it.
+    """A side of a comparison at the setting that was best for it, or at a fixed one.
 
     `scores` (settings, tuning replicates) are what it was chosen by, `values` (fresh replicates,)
     what the choice was worth; `runs` is what training on the fresh replicates returned.
@@ -65,6 +65,8 @@ class Tuned:
     @cached_property
     def chosen(self) -> int:
         """Which setting: the best mean over the tuning replicates; one that is not finite loses."""
+        if not self.searched:
+            return 0
         worst = -np.inf if self.metric.better == "higher" else np.inf
         means = np.where(np.isfinite(self.scores), self.scores, worst).mean(axis=1)
         return int(means.argmax() if self.metric.better == "higher" else means.argmin())
@@ -75,8 +77,15 @@ class Tuned:
         return dict(self.settings[self.chosen])
 
     @property
+    def searched(self) -> bool:
+        """Whether there was a choice."""
+        return self.scores.size > 0
+
+    @property
     def edges(self) -> tuple[str, ...]:
         """The names whose chosen value is the lowest or the highest that was tried."""
+        if not self.searched:
+            return ()
         tried = {name: [run[name] for run in self.settings] for name in self.best}
         ordered = {
             name: values
@@ -119,7 +128,7 @@ class Tuned:
         """What a card says of this side."""
         return {
             "chosen": {name: _plain(value) for name, value in self.best.items()},
-            "tried": len(self.settings),
+            "tried": len(self.settings) if self.searched else 0,
             "tuned on": len(self.tuning_seeds) // self.draws,
             "draws": self.draws,
             "by": self.metric.name,
@@ -168,6 +177,23 @@ def tune(
     return replace(tried, values=values, runs=result)
 
 
+def fixed(
+    train: Train, setting: Mapping[str, Any], metric: Metric, seeds: Sequence[int], draws: int = 1
+) -> Tuned:
+    """Train one setting that nobody searched for; a value may be a sequence, one a seed.
+
+    Raises `ValueError` for a sequence of another length.
+    """
+    for name, value in setting.items():
+        if np.ndim(value) and len(value) != len(seeds):
+            raise ValueError(f"{name} has {len(value)} values for {len(seeds)} runs; give one each")
+    columns = {name: np.broadcast_to(value, len(seeds)).tolist() for name, value in setting.items()}
+    rows = zip(seeds, *columns.values(), strict=True)
+    result = train([dict(zip(("seed", *columns), row, strict=True)) for row in rows])
+    values = _scores(metric.test(result), len(seeds), draws)
+    return Tuned(metric, [dict(setting)], np.empty(0), values, result, train, [], seeds, draws)
+
+
 def retrain(tuned: Tuned, seeds: Sequence[int]) -> tuple[Any, NDArray[np.float64]]:
     """Train the chosen setting on other seeds; return what training gave and the test values."""
     result = tuned.train([{**tuned.best, "seed": seed} for seed in seeds])
@@ -183,4 +209,7 @@ def _scores(values: ArrayLike, count: int, draws: int) -> NDArray[np.float64]:
 
 
 def _plain(value: Any) -> Any:
+    """A number as Python's own; of one value a run the lowest and the highest."""
+    if np.ndim(value):
+        return [float(np.min(value)), float(np.max(value))]
     return value.item() if isinstance(value, np.generic) else value
