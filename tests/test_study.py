@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from recipes_lib.data.sets import load
 from recipes_lib.evidence import cards, claims
 from recipes_lib.evidence.claims import Protocol, RegistryError
 from recipes_lib.evidence.registry import Registry
@@ -272,6 +274,18 @@ def test_a_failed_check_stops_the_notebook_in_the_books_own_setting(
     with pytest.raises(CheckError, match=r"both sides take as many steps: not so \(3 and 4\)"):
         one.check(EQUAL, False, "3 and 4")
     assert shown[0]["text/plain"] == f"✗ {EQUAL}"
+
+
+def test_splits_whose_test_images_are_trained_on_fail_the_check(
+    register: Any, shown: Shown
+) -> None:
+    register()
+    splits = load("digits", seed=0)
+    study().check_leaks(lambda seed: splits)
+    assert "0.0% at most" in shown[0]["text/html"]
+    leaky = replace(splits, test=splits.valid)
+    with pytest.raises(CheckError, match=r"test images are not among .*: not so \(100.0% at most"):
+        study().check_leaks(lambda seed: leaky if seed == 1001 else splits)
 
 
 @pytest.mark.parametrize("changes", [{"scale": "full"}, {"dataset": "mnist5k"}])

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from recipes_lib.data.splits import Splits, leaked
 from recipes_lib.evidence import cards
 from recipes_lib.evidence.claims import Claim, Protocol, RegistryError, inline
 from recipes_lib.evidence.records import RESPLIT, Side, record
@@ -26,6 +27,7 @@ from recipes_lib.hardware import resolve_device, stamp
 
 Choice = TypeVar("Choice")
 SCALES = ("quick", "full")
+NEW = "test images are not among those of training and validation"
 # A replicate's seed tells its base seed, its role and its number; draws on one split lie far above.
 # torch's generator heeds the low 32 bits of a seed alone: they must tell all three, and the draw.
 BASE, ROLE, DRAW = 10_000, 1_000, 2**29
@@ -187,6 +189,14 @@ class Study:
         self._display(f"{sign} {statement}", html, {"check": found})
         if not holds and self.binding:
             raise CheckError(f"{statement}: not so ({seen}); mend the experiment")
+
+    def check_leaks(self, draw: Callable[[int], Splits]) -> None:
+        """Check that test images are new; `draw` gives the splits of a seed.
+
+        One test image in a hundred may be a copy: large sets hold some.
+        """
+        worst = max(leaked(draw(seed)) for seed in (*self.tuning, *self.fresh))
+        self.check(NEW, worst < 0.01, f"{worst:.1%} at most")
 
     def claim(
         self,
