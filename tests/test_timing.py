@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from recipes_lib.evidence.intervals import compare
-from recipes_lib.evidence.timing import race
+from recipes_lib.evidence.timing import race, race_over
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -32,6 +32,20 @@ def test_only_own_work_counts_on_one_thread():
         or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
     )
     torch.set_num_threads(before)
+
+
+def test_rounds_of_one_replicate_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    def clock(work):
+        return work()
+
+    monkeypatch.setattr("recipes_lib.evidence.timing._thread_seconds", clock)
+    monkeypatch.setattr("recipes_lib.evidence.timing._seconds", clock)
+    sides = {"one": lambda replicate: replicate, "ten": lambda replicate: 10 * replicate}
+    times = race_over([1.0, 2.0, 5.0], sides, rounds=7)
+    assert {name: list(values) for name, values in times.items()} == {
+        "one": [1, 2, 5],
+        "ten": [10, 20, 50],
+    }
 
 
 def test_rounds_are_added_until_the_ratio_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

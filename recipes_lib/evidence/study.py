@@ -12,7 +12,7 @@ from recipes_lib.evidence import cards
 from recipes_lib.evidence.claims import Claim, Protocol, RegistryError, inline
 from recipes_lib.evidence.records import RESPLIT, Side, record
 from recipes_lib.evidence.registry import registered
-from recipes_lib.evidence.timing import race
+from recipes_lib.evidence.timing import race, race_over
 from recipes_lib.evidence.tuning import (
     METRICS,
     Metric,
@@ -170,10 +170,18 @@ class Study:
         return [seed + DRAW * draw for seed in seeds for draw in range(draws)]
 
     def race(
-        self, sides: Mapping[str, Callable[[], Any]], *, seconds: float = 10.0
+        self,
+        sides: Mapping[str, Callable[..., Any]],
+        over: Sequence[Any] = (),
+        *,
+        seconds: float = 10.0,
     ) -> dict[str, NDArray[Any]]:
-        """Time sides in turns until their ratios are known to 2%, or `seconds` are spent."""
-        return race(sides, seconds=seconds)
+        """Time sides in turns until their ratios are known to 2%, or `seconds` are spent.
+
+        Where what is timed differs by replicate, as steps to a set accuracy do, rounds are no
+        replicates: each side is then called with one of `over` a round, and returns a mean of each.
+        """
+        return race_over(over, sides, seconds=seconds) if over else race(sides, seconds=seconds)
 
     def check(self, statement: str, holds: Any, seen: str = "") -> None:
         """Say that the experiment is what it should be, and show it; `seen` tells what was found.

@@ -1,6 +1,7 @@
 """Time sides against each other, in turns, so that what disturbs one disturbs all."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -39,6 +40,23 @@ def race(
         for name in names[first:] + names[:first]:
             times[name].append(clock(sides[name]))
     return {name: np.array(values[warm_up:]) for name, values in times.items()}
+
+
+def race_over(
+    replicates: Sequence[Any], sides: Mapping[str, Callable[[Any], Any]], **how: Any
+) -> dict[str, NDArray[np.float64]]:
+    """Return the mean seconds (replicates,) of sides that are called with one replicate a round."""
+    turns = {name: cycle(replicates) for name in sides}
+
+    def turn(name: str) -> Callable[[], Any]:
+        return lambda: sides[name](next(turns[name]))
+
+    # After as many rounds as there are replicates, row 0 is the first one.
+    laps = race({name: turn(name) for name in sides}, warm_up=len(replicates), **how)
+    return {
+        name: np.array([times[row :: len(replicates)].mean() for row in range(len(replicates))])
+        for name, times in laps.items()
+    }
 
 
 def _widest(times: Mapping[str, list[float]], warm_up: int) -> float:

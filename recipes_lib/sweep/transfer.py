@@ -1,12 +1,16 @@
 """Transfer, many runs at once: new heads on frozen features, and whole nets that learn on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from recipes_lib.data.splits import Splits
+from recipes_lib.data.subsets import changed
 from recipes_lib.nets.transfer import Still, for_classes, new_head
 from recipes_lib.sweep.many import fit_many
 from recipes_lib.sweep.runs import Run, Runs, seed_of
@@ -28,6 +32,23 @@ def fit_heads(draw: Draw, runs: Sequence[Run], **how: Any) -> Runs:
         return nn.Sequential(nn.Flatten(), new_head(width, num_classes, seed))
 
     return fit_many(make_net, draw, runs, **{"optimizer": "adamw", **how})
+
+
+def linear_probe(
+    nets: Mapping[int, nn.Sequential], draw: Draw, *, lr: float, **how: Any
+) -> NDArray[np.float64]:
+    """Return the test accuracies (nets,) of a new linear head on what each net's body sees.
+
+    `nets` are by seed, `draw` gives the images of a seed, and `how` is `fit_heads`'s.
+
+    >>> linear_probe({0: net}, splits, lr=0.01, num_steps=100, batch_size=64)
+    """
+    runs = [{"lr": lr, "seed": seed} for seed in nets]
+    heads = fit_heads(
+        lambda seed: changed(draw(seed), torch.no_grad()(nets[seed][:-1])), runs, **how
+    )
+    accuracies: NDArray[np.float64] = heads.test()["test_accuracy"].to_numpy()
+    return accuracies
 
 
 def fit_whole(
