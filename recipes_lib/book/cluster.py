@@ -17,6 +17,7 @@ from recipes_lib.book.processes import stop_signal
 from recipes_lib.sweep.cluster import connect
 
 PATIENCE = 30  # seconds: for a cluster to answer, and for cancelled tasks to kill their kernels
+RETRIES = 2  # of a worker, or its machine, that dies
 TRIAL = "import sys; from recipes_lib.sweep.cluster import connect; connect(1, sys.argv[1])"
 End = tuple[bool, Any | None, str, float]  # whether it succeeded, the notebook, the error, seconds
 
@@ -50,12 +51,12 @@ class Cluster:
         threads: int,
         environment: Mapping[str, str],
     ) -> "ClusterExecution":
-        """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of
-        its processors.
+        """Start a notebook on so many threads, and alone on a GPU where the cluster has some; again
+        where its worker dies.
         """
         threads = min(threads, self._most)
-        share = min(1.0, self._gpus * threads / self.cpus)
-        work = self._ray.remote(num_cpus=threads, num_gpus=share, max_retries=0)(_execute)
+        gpu = int(self._gpus > 0 and parameters.get("device") != "cpu")
+        work = self._ray.remote(num_cpus=threads, num_gpus=gpu, max_retries=RETRIES)(_execute)
         self._tasks.append(work.remote(text, dict(parameters), threads, dict(environment)))
         return ClusterExecution(self._ray, self._tasks[-1])
 
