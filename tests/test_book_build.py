@@ -366,12 +366,6 @@ def test_links_follow_the_git_remote(tmp_path: Path, remote: str | None, url: st
     assert repository(tmp_path) == url
 
 
-def gpu_report(book: Path, text: str) -> None:
-    path = book / "benchmarks" / "results" / "gpu.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(text)
-
-
 def test_the_ledger_says_all_of_a_case(book: Path, recipes_command: Invoke) -> None:
     (case,) = json.loads(recipes_command("ledger", "--json").stdout)
     assert (case["effect"], case["low"], case["high"], case["margin"]) == (0.5, 0.5, 0.5, 0.01)
@@ -387,48 +381,118 @@ def test_the_ledger_says_all_of_a_case(book: Path, recipes_command: Invoke) -> N
     assert "+50.0 points" in shown
 
 
-def test_a_gpu_s_verdicts_stand_in_a_column_of_their_own(
-    book: Path, recipes_command: Invoke
-) -> None:
-    def verdicts() -> tuple[Any, Any]:
-        (row,) = json.loads(recipes_command("ledger", "--json").stdout)
-        return row["verdict"], row["verdict_on_gpu"]
+FULL = {'"device": "cpu"': '"device": "cuda"', '"scale": "quick"': '"scale": "full"'}
 
-    assert verdicts() == ("supported", None)
-    assert "On GPU" not in to_html(rows(Book(book), executed_in(book).parent))
-    claims = [
-        {"id": "it-works", "case": "", "verdict": "undecided"},
-        {"id": "else", "verdict": "supported"},
-    ]
-    gpu_report(book, json.dumps({"recipes": [{"claims": claims}]}))
-    assert verdicts() == ("supported", "undecided")
-    html = to_html(rows(Book(book), executed_in(book).parent))
-    assert "On GPU" in html
-    assert "<td>Undecided</td>" in html
-    edit(executed_in(book), '"device": "cpu"', '"device": "cuda"')
-    assert verdicts() == ("supported", "supported")
+
+def as_if(book: Path, verdict: str, changes: dict[str, str]) -> None:
+    """Have the executed recipe say that it ran elsewhere, to this verdict."""
+    for old, new in {**changes, '"verdict": "supported"': f'"verdict": "{verdict}"'}.items():
+        edit(executed_in(book), old, new)
+
+
+def ledger_of(recipes_command: Invoke) -> Any:
+    (row,) = json.loads(recipes_command("ledger", "--json").stdout)
+    return row
 
 
 def test_a_run_on_a_gpu_becomes_the_ledger_s_column(book: Path, recipes_command: Invoke) -> None:
     result = recipes_command("gpu-report")
     assert result.exit_code == 2
-    assert "good.ipynb was executed on a processor" in result.stderr
+    assert "was measured on a GPU; run `recipes run` on one" in result.stderr
+    assert "On GPU" not in to_html(rows(Book(book), executed_in(book).parent))
     on_cpu = executed_in(book).read_text()
-    executed_in(book).write_text(
-        on_cpu.replace('"device": "cpu"', '"device": "cuda"').replace("supported", "undecided")
-    )
+    as_if(book, "undecided", FULL)
+    assert recipes_command("gpu-report").exit_code == 0
+    day = executed_in(book).read_text().partition('"finished": "')[2][:10]
+    executed_in(book).write_text(on_cpu)
+    row = ledger_of(recipes_command)
+    assert (row["verdict"], row["verdict_on_cpu"]) == ("supported", None)
+    assert (row["verdict_on_gpu"], row["where_on_gpu"]) == ("undecided", f"full scale, cuda, {day}")
+    html = to_html(rows(Book(book), executed_in(book).parent))
+    assert "On GPU" in html
+    assert "On another CPU" not in html
+    assert f"<td>Undecided<br><small>full scale, cuda, {day}</small></td>" in html
+    assert f"full scale, cuda, {day}" in recipes_command("ledger", "--json").stdout
+
+
+def test_a_report_of_another_registration_is_not_shown(book: Path, recipes_command: Invoke) -> None:
+    on_cpu = executed_in(book).read_text()
+    as_if(book, "undecided", FULL)
     assert recipes_command("gpu-report").exit_code == 0
     executed_in(book).write_text(on_cpu)
-    (row,) = json.loads(recipes_command("ledger", "--json").stdout)
-    assert (row["verdict"], row["verdict_on_gpu"]) == ("supported", "undecided")
-    executed_in(book).unlink()
-    result = recipes_command("gpu-report")
-    assert result.exit_code == 2
-    assert "has a claim; run `recipes run --device cuda` first" in result.stderr
+    edit(book / "claims.toml", "it-works holds.", "it-works holds, anew.")
+    assert ledger_of(recipes_command)["verdict_on_gpu"] is None
 
 
-def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke) -> None:
-    gpu_report(book, "{}")
+def test_what_measures_the_processor_is_filed_there(book: Path, recipes_command: Invoke) -> None:
+    on_cpu = executed_in(book).read_text()
+    as_if(book, "undecided", {'"scale": "quick"': '"scale": "full"'})
+    assert recipes_command("gpu-report").exit_code == 2
+    notebook = json.loads(executed_in(book).read_text())
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    (records,) = [out["metadata"]["claim"] for out in outputs if "claim" in out["metadata"]]
+    stamp = records[0]["versions"] | {"device": "NVIDIA H100"}
+    records.append(records[0] | {"device": "cuda", "versions": stamp})
+    executed_in(book).write_text(json.dumps(notebook))
+    assert recipes_command("gpu-report").exit_code == 0
+    executed_in(book).write_text(on_cpu)
+    row = ledger_of(recipes_command)
+    assert row["where_on_cpu"].startswith("full scale, A processor, 1 thread, 20")
+    assert row["where_on_gpu"].startswith("full scale, NVIDIA H100, 20")
+    html = to_html(rows(Book(book), executed_in(book).parent))
+    assert html.index("On GPU") < html.index("On another CPU")
+
+
+def test_reports_are_added_to_and_the_full_scale_is_what_the_ledger_shows(
+    book: Path, recipes_command: Invoke
+) -> None:
+    def told() -> tuple[int, Any, Any]:
+        file = json.loads((book / "benchmarks" / "results" / "gpu.json").read_text())
+        row = ledger_of(recipes_command)
+        return len(file["recipes"]), row["verdict_on_gpu"], row["where_on_gpu"][:11]
+
+    on_cpu = executed_in(book).read_text()
+    for verdict, changes, expected in (
+        ("undecided", FULL, (1, "undecided", "full scale,")),
+        ("contradicted", {'"device": "cpu"': '"device": "cuda"'}, (2, "undecided", "full scale,")),
+        ("contradicted", FULL, (2, "contradicted", "full scale,")),
+    ):
+        executed_in(book).write_text(on_cpu)
+        as_if(book, verdict, changes)
+        assert recipes_command("gpu-report").exit_code == 0
+        executed_in(book).write_text(on_cpu)
+        assert told() == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({'"scale": "quick"': '"scale": "full"'}, "full scale, A processor, 1 thread, 20"),
+        ({'"device": "cpu"': '"device": "cuda"'}, "quick scale, cuda, 20"),
+        ({'"seed": 0': '"seed": 7'}, "quick scale, A processor, 1 thread, 20"),
+    ],
+)
+def test_the_ledger_never_passes_another_setting_off_as_the_book_s(
+    book: Path, recipes_command: Invoke, changes: dict[str, str], said: str
+) -> None:
+    own = {'"seed": 3': '"seed": 0'}  # as the fixture ran it, and as the book does
+    as_if(book, "supported", own | changes)
+    row = ledger_of(recipes_command)
+    assert row["where"].startswith(said)
+    assert bool(row["where"]) == bool(said)
+    assert row["where"].endswith("with seed = 7") == ("seed" in str(changes))
+    html = to_html(rows(Book(book), executed_in(book).parent))
+    assert (f"Supported</strong><br><small>{row['where']}</small>" in html) == bool(said)
+    shown = " ".join(recipes_command("ledger").output.split())
+    assert ("scale" in shown) == bool(said)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '{"recipes": [{"claims": [{"id": "it-works"}]}]}'])
+def test_a_gpu_report_that_is_none_is_named(book: Path, recipes_command: Invoke, text: str) -> None:
+    path = book / "benchmarks" / "results" / "gpu.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
     result = recipes_command("ledger")
     assert (result.exit_code, "gpu.json is no report of a GPU" in result.stderr) == (2, True)
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from conftest import STUDY, Invoke, code, good_recipe, recipe, write_book
 from nbformat import v4
 from typer.testing import CliRunner
 
 from recipes_lib.book.cli import app
 from recipes_lib.book.contract import problems
+from recipes_lib.book.processes import kernels_at_once
 from recipes_lib.book.project import Book
 from recipes_lib.book.timings import changes
 
@@ -367,6 +369,40 @@ def test_timings_are_held_against_the_book_and_tried_again_alone(
     result = recipes_command("check", "--executed", root / "_build" / "executed", *words)
     assert (result.exit_code, left.read_text()) == (exit_code, "")
     assert said in result.output + capfd.readouterr().out
+
+
+def test_a_lax_check_compares_nothing_and_sees_that_every_cell_runs(
+    make_book: Callable[..., Path], recipes_command: Invoke, capfd: pytest.CaptureFixture[str]
+) -> None:
+    root = make_book(timed=recipe("import time", "time.time()"), other=recipe("1"))
+    # Outputs that no run gives, and none at all.
+    path = root / "chapters" / "timed.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["cells"][-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": ["x"]}]
+    path.write_text(json.dumps(notebook))
+    assert recipes_command("check", "--lax").exit_code == 0, capfd.readouterr()
+    path.write_text(path.read_text().replace("time.time()", "time.tame()"))
+    assert recipes_command("check", "--lax").exit_code == 1
+    assert "no attribute 'tame'" in capfd.readouterr().out
+    result = recipes_command("check", "--lax", "--strict")
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("here", "device", "alone"),
+    [
+        ("cuda", "auto", True),
+        ("cuda:1", "cuda:1", True),
+        ("cuda", "cpu", False),
+        ("cpu", "auto", False),
+    ],
+)
+def test_kernels_run_one_at_a_time_on_an_accelerator(
+    monkeypatch: pytest.MonkeyPatch, here: str, device: str, alone: bool
+) -> None:
+    monkeypatch.setattr("recipes_lib.hardware.resolve_device", lambda _: torch.device(here))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 8)
+    assert kernels_at_once(device) == (1 if alone else 8)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for Java is a shell script")

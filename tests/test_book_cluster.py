@@ -108,6 +108,32 @@ def test_a_stop_kills_the_kernels_of_the_cluster(make_book: Make, tmp_path: Path
     assert names(executed) == ["quick.ipynb", "report.json"]
 
 
+KILLS_ITS_WORKER = """\
+import time
+from pathlib import Path
+
+import psutil
+
+switch = Path({switch!r})
+if not switch.exists():
+    switch.write_text(str(Path.cwd().parent))
+    psutil.Process().parents()[1].kill()  # papermill's parent
+    time.sleep(600)"""
+
+
+@pytest.mark.timeout(120)
+def test_what_a_dead_worker_had_is_run_again(
+    make_book: Make, tmp_path: Path, two_machines: str
+) -> None:
+    switch = tmp_path / "scratch-of-the-first"
+    root = make_book(one=recipe(KILLS_ITS_WORKER.format(switch=str(switch))))
+    process = on_ray(root, "--address", two_machines, "--jobs", "2", **ON_LOOPBACK)
+    said, _ = process.communicate(timeout=90)
+    assert process.returncode == 0, said
+    assert statuses(root / "_build" / "executed") == {"one": "passed"}
+    assert not Path(switch.read_text()).exists()
+
+
 def test_a_task_that_is_cancelled_at_its_very_start_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -180,7 +206,8 @@ def test_an_address_without_a_cluster_is_refused_in_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("ray")
-    make_book(fine=recipe("print(1)"))
+    root = make_book(fine=recipe("print(1)"))
+    before = names(root)
     monkeypatch.setattr(cluster, "PATIENCE", 2)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -193,6 +220,51 @@ def test_an_address_without_a_cluster_is_refused_in_time(
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert f"no Ray cluster answers at {address} (" in result.stderr
     assert reason in result.stderr
+    assert names(root) == before
+
+
+@pytest.mark.parametrize("sleep", [0, 60])
+def test_a_cluster_that_wants_a_token_says_how_to_give_it(
+    make_book: Make, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch, sleep: int
+) -> None:
+    pytest.importorskip("ray")
+    make_book(fine=recipe("print(1)"))
+    # As Ray 2.60 says it: at once in its log, and at the end, which may come too late.
+    said = "'Unauthenticated: RPC error: InvalidAuthToken: …', file=sys.stderr, flush=True"
+    trial = f"import sys, time; print({said}); time.sleep({sleep}); raise ConnectionError"
+    monkeypatch.setattr(cluster, "TRIAL", trial)
+    monkeypatch.setattr(cluster, "PATIENCE", 2)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        result = recipes_command("run", "--engine", "ray", "--address", address)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"the Ray cluster at {address} wants its token; export RAY_AUTH_MODE=token" in (
+        result.stderr
+    )
+
+
+def test_the_client_that_an_address_needs_is_named(
+    make_book: Make, recipes_command: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    root = make_book(fine=recipe("print(1)"))
+    before = names(root)
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    result = recipes_command("run", "--engine", "ray", "--address", "ray://127.0.0.1:10001")
+    assert (result.exit_code, result.stderr.count("\n"), names(root)) == (2, 1, before)
+    assert "ray://127.0.0.1:10001 needs Ray's client; pip install 'ray[client]'" in result.stderr
+
+
+def test_a_recipe_has_a_gpu_of_the_cluster_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = SimpleNamespace(
+        nodes=lambda: [{"Alive": True, "Resources": {"CPU": 16.0, "GPU": 1.0}}],
+        remote=lambda **asked: lambda work: SimpleNamespace(remote=lambda *_: asked),
+    )
+    monkeypatch.setattr(cluster, "connect", lambda *_: ray)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    some: Any = cluster.Cluster(None, 16)
+    asked = [some.start("", given, 1, {})._task for given in ({}, {"device": "cpu"})]
+    assert [one["num_gpus"] for one in asked] == [1, 0]
 
 
 def test_a_missing_ray_is_named_with_its_remedy(

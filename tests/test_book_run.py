@@ -379,6 +379,77 @@ def test_a_stop_kills_kernels_and_leaves_finished_outputs_whole(
     ] == ["1\n"]
 
 
+COMMAND = [sys.executable, "-c", "from recipes_lib.book.cli import app; app()"]
+
+
+@pytest.fixture
+def sleepy_run(make_book: Make, tmp_path: Path) -> Iterator[tuple[Path, Any, psutil.Process]]:
+    """The folder for temporary files of `recipes run`, the command and its kernel, both at work.
+
+    The kernel has a temporary folder of its own, and a child that left its group of processes.
+    """
+    beacon, scratch = tmp_path / "kernel", tmp_path / "scratch"
+    scratch.mkdir()
+    leave = "import subprocess, sys, tempfile\ntempfile.mkdtemp()\n"
+    leave += 'subprocess.Popen(["sleep", "600"], start_new_session=True)\n'
+    root = make_book(sleepy=recipe(leave + SLEEP.format(beacon=str(beacon))))
+    environment = os.environ | {"TMPDIR": str(scratch)}
+    run = subprocess.Popen([*COMMAND, "run"], cwd=root, env=environment, stdout=subprocess.DEVNULL)
+    while not (beacon.exists() and beacon.read_text()):
+        assert run.poll() is None
+        time.sleep(0.05)
+    yield scratch, run, psutil.Process(int(beacon.read_text()))
+    run.kill()
+    run.wait()
+
+
+def gone(members: list[psutil.Process], scratch: Path) -> None:
+    """Wait until processes and temporary files are gone."""
+    assert psutil.wait_procs(members, timeout=10)[1] == []
+    deadline = time.monotonic() + 10
+    while names(scratch) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert names(scratch) == []
+
+
+@pytest.mark.timeout(60)
+def test_a_killed_run_leaves_neither_processes_nor_folders(
+    sleepy_run: tuple[Path, Any, psutil.Process],
+) -> None:
+    scratch, run, kernel = sleepy_run
+    family = [kernel, *kernel.children(), *psutil.Process(run.pid).children(recursive=True)]
+    assert len(names(scratch)) == 1
+    run.kill()
+    run.wait()
+    gone(list(set(family)), scratch)
+
+
+@pytest.mark.timeout(60)
+def test_a_killed_papermill_is_named_and_leaves_nothing(
+    sleepy_run: tuple[Path, Any, psutil.Process],
+) -> None:
+    scratch, run, kernel = sleepy_run
+    papermill = kernel.parent()
+    family = [kernel, *kernel.children()]
+    papermill.kill()
+    assert run.wait(20) == 1
+    gone(family, scratch)
+    (row,) = report(scratch.parent / "book" / "_build" / "executed")["recipes"]
+    assert (row["status"], "too little memory" in row["error"]) == ("failed", True)
+
+
+@pytest.mark.timeout(60)
+def test_however_often_it_is_stopped_a_run_writes_its_report(
+    sleepy_run: tuple[Path, Any, psutil.Process],
+) -> None:
+    scratch, run, kernel = sleepy_run
+    while run.poll() is None:
+        run.send_signal(signal.SIGINT)
+        time.sleep(0.001)
+    assert statuses(scratch.parent / "book" / "_build" / "executed") == {"sleepy": "interrupted"}
+    gone([kernel], scratch)
+
+
 def test_two_runs_at_once_do_not_harm_each_other(make_book: Make) -> None:
     root = make_book(one=recipe("print(1)"))
     command = [

@@ -446,3 +446,16 @@ class _Frame:
 
     def __getitem__(self, name: str) -> Any:
         return SimpleNamespace(to_numpy=lambda: self.values)
+
+
+def test_what_measures_the_processor_says_so_on_any_device(shown: Shown, register: Any) -> None:
+    register(processor=True, checks=[], replicates=[2, 2])
+    one = study(recipe="one", device="cpu")
+    one.device = torch.device("meta")  # stands for an accelerator
+    one.claim("a", ([0.5, 0.6], [0.1, 0.3]))
+    (record,) = one.records
+    assert (record["device"], record["versions"]["device"]) == ("cpu", "cpu")
+    register(replicates=[2, 2])
+    one.claim("a", ([0.5, 0.6], [0.1, 0.3]))
+    assert (one.records[1]["device"], one.records[1]["versions"]["device"]) == ("meta", "meta")
+    assert one.records[0]["registered"] == one.records[1]["registered"]

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from hashlib import sha256
@@ -21,8 +20,8 @@ from recipes_lib.book.errors import BookError
 from recipes_lib.book.executed import Executed
 from recipes_lib.book.files import make_writable, write_whole
 from recipes_lib.book.page import compose
-from recipes_lib.book.processes import run_tree
 from recipes_lib.book.project import CHAPTERS, Book
+from recipes_lib.book.scratch import Scratch
 
 SUFFIXES = (".md", ".ipynb", ".rst")
 JUPYTER_BOOK = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
@@ -57,17 +56,21 @@ def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, 
 
 
 def _draw(stage: Path, html: Path, builder: str) -> bool:
-    with tempfile.TemporaryDirectory(prefix="book-", dir=html.parent) as folder:
+    with Scratch("book-", html.parent) as scratch:
+        folder = scratch.folder
         # A folder of its own: from a half-built one, a second try would not repeat the warnings of
         # the first.
-        options = ["-q", "-W", "-n", "--keep-going", "--path-output", folder, "--builder", builder]
+        options = ["-q", "-W", "-n", "--keep-going", "--builder", builder]
         # On standard output it only says where the book lies, which is where it lies no longer.
-        command = [*JUPYTER_BOOK, "build", str(stage), *options]
-        if run_tree(command, stage, os.environ, stdout=subprocess.DEVNULL):
+        command = [*JUPYTER_BOOK, "build", str(stage), *options, "--path-output", str(folder)]
+        environment = os.environ | scratch.environment
+        if subprocess.run(
+            command, cwd=stage, env=environment, stdout=subprocess.DEVNULL, check=False
+        ).returncode:
             return False
         if html.exists():
-            html.rename(Path(folder) / "before")
-        drawn = Path(folder) / "_build" / builder
+            html.rename(folder / "before")
+        drawn = folder / "_build" / builder
         for path in drawn.rglob("*.html"):
             path.write_text(_mended(path.read_text(encoding="utf-8"), builder), encoding="utf-8")
         drawn.rename(html)

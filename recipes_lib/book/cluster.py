@@ -17,7 +17,10 @@ from recipes_lib.book.processes import stop_signal
 from recipes_lib.sweep.cluster import connect
 
 PATIENCE = 30  # seconds: for a cluster to answer, and for cancelled tasks to kill their kernels
+RETRIES = 2  # of a worker, or its machine, that dies
 TRIAL = "import sys; from recipes_lib.sweep.cluster import connect; connect(1, sys.argv[1])"
+UNAUTHENTICATED = "InvalidAuthToken"
+TOKEN = "export RAY_AUTH_MODE=token, and copy ~/.ray/auth_token from its first machine"
 End = tuple[bool, Any | None, str, float]  # whether it succeeded, the notebook, the error, seconds
 
 
@@ -50,12 +53,12 @@ class Cluster:
         threads: int,
         environment: Mapping[str, str],
     ) -> "ClusterExecution":
-        """Start a notebook on so many threads, and on as large a share of the cluster's GPUs as of
-        its processors.
+        """Start a notebook on so many threads, and alone on a GPU where the cluster has some; again
+        where its worker dies.
         """
         threads = min(threads, self._most)
-        share = min(1.0, self._gpus * threads / self.cpus)
-        work = self._ray.remote(num_cpus=threads, num_gpus=share, max_retries=0)(_execute)
+        gpu = int(self._gpus > 0 and parameters.get("device") != "cpu")
+        work = self._ray.remote(num_cpus=threads, num_gpus=gpu, max_retries=RETRIES)(_execute)
         self._tasks.append(work.remote(text, dict(parameters), threads, dict(environment)))
         return ClusterExecution(self._ray, self._tasks[-1])
 
@@ -133,6 +136,8 @@ def _try_out(address: str) -> None:
     """Connect from a process of its own: at a wrong address Ray tries for many minutes, deaf to
     signals.
     """
+    if address.startswith("ray://") and not find_spec("grpc"):
+        raise BookError(f"{address} needs Ray's client; pip install 'ray[client]'")
     trial = [sys.executable, "-c", TRIAL, address]
     try:
         if address != "auto":
@@ -142,12 +147,14 @@ def _try_out(address: str) -> None:
             ).close()
         subprocess.run(trial, check=True, capture_output=True, text=True, timeout=PATIENCE)
         return
-    except subprocess.TimeoutExpired:
-        reason = f"no reply in {PATIENCE} s"
+    except subprocess.TimeoutExpired as error:
+        reason, said = f"no reply in {PATIENCE} s", repr(error.stderr)  # bytes
     except subprocess.CalledProcessError as error:
-        reason = error.stderr.strip().splitlines()[-1]
+        reason, said = error.stderr.strip().splitlines()[-1], error.stderr
     except (OSError, ValueError) as error:
-        reason = str(error)
+        reason, said = str(error), ""
+    if UNAUTHENTICATED in said:
+        raise BookError(f"the Ray cluster at {address} wants its token; {TOKEN}")
     raise BookError(
         f"no Ray cluster answers at {address} ({reason}); start one, or give another address"
     )

@@ -3,22 +3,23 @@
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from recipes_lib.book.errors import BookError
 from recipes_lib.book.notebook import read_notebook
-from recipes_lib.book.processes import THREADS, kill_tree
+from recipes_lib.book.processes import THREADS
+from recipes_lib.book.scratch import Scratch
 
 # Two kernels that start at once may pick the same port; the one that comes second dies before it
 # says a word.
 LOST_START = "Kernel died before replying"
+DEAD = "DeadKernelError"
+TOO_LITTLE_MEMORY = "Kernel died, maybe of too little memory; run fewer at once, as with --jobs 1"
 
 
 class Execution:
@@ -34,10 +35,10 @@ class Execution:
         threads: int,
         environment: Mapping[str, str],
     ) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="recipes-", ignore_cleanup_errors=True)
-        self._scratch = Path(self._folder.name)
-        (self._scratch / "work").mkdir()
-        (self._scratch / "in.ipynb").write_text(text, encoding="utf-8")
+        self._scratch = Scratch("recipes-")
+        self._folder = self._scratch.folder
+        (self._folder / "work").mkdir()
+        (self._folder / "in.ipynb").write_text(text, encoding="utf-8")
         self._command = [
             sys.executable,
             "-m",
@@ -52,7 +53,7 @@ class Execution:
             *(["-y", yaml.safe_dump(dict(parameters))] if parameters else []),
         ]
         # What somebody has IPython do at its start is no part of a recipe.
-        private = {"IPYTHONDIR": str(self._scratch / "ipython")}
+        private = self._scratch.environment | {"IPYTHONDIR": str(self._folder / "ipython")}
         self._environment = (
             os.environ | dict.fromkeys(THREADS, str(threads)) | private | dict(environment)
         )
@@ -61,10 +62,10 @@ class Execution:
 
     def _start(self) -> None:
         self._started = time.monotonic()
-        with (self._scratch / "log").open("w") as log:
+        with (self._folder / "log").open("w") as log:
             self._process = subprocess.Popen(
                 self._command,
-                cwd=self._scratch,
+                cwd=self._folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -89,7 +90,7 @@ class Execution:
     def notebook(self) -> Any | None:
         """The executed notebook, as far as it came; None where papermill could not even begin."""
         with suppress(BookError):
-            return read_notebook(self._scratch / "out.ipynb")
+            return read_notebook(self._folder / "out.ipynb")
         return None
 
     def error(self) -> str:
@@ -103,13 +104,15 @@ class Execution:
         for output in outputs:
             if output.output_type == "error":
                 return f"{output.ename}: {output.evalue}".splitlines()[0]
-        said = self._log().strip().splitlines()
-        return said[-1] if said else f"papermill ended with code {self._process.returncode}"
+        said, code = self._log().strip().splitlines(), self._process.returncode
+        if (code or 0) < 0 or (said and DEAD in said[-1]):
+            return TOO_LITTLE_MEMORY
+        return said[-1] if said else f"papermill ended with code {code}"
 
     def close(self) -> None:
         """Kill what still runs and remove the scratch folder."""
-        kill_tree(self._process)
-        self._folder.cleanup()
+        self._scratch.close()
+        self._process.wait()
 
     def _log(self) -> str:
-        return (self._scratch / "log").read_text(errors="replace")
+        return (self._folder / "log").read_text(errors="replace")

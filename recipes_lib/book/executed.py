@@ -3,6 +3,7 @@ say of themselves.
 """
 
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -98,6 +99,11 @@ class Executed:
         own = self.recipe.parameters
         return {name: value for name, value in given.items() if own.get(name) != value}
 
+    def given(self, *apart: str) -> str:
+        """These parameters in words, `seed = 7, rate = 0.1`, some left `apart`."""
+        pairs = [pair for pair in self.changed.items() if pair[0] not in apart]
+        return ", ".join(f"{name} = {value!r}" for name, value in pairs)
+
     @property
     def stamp(self) -> dict[str, Any]:
         """Hardware and versions, as its claims recorded them."""
@@ -106,12 +112,14 @@ class Executed:
     @property
     def hardware(self) -> str:
         """The accelerator, or the processor and its threads."""
-        if not self.stamp:
-            return "unknown hardware"
-        if self.stamp["device"] != "cpu":
-            return str(self.stamp["device"])
-        threads = self.stamp["threads"]
-        return f"{self.stamp['processor']}, {threads} thread{'s' * (threads > 1)}"
+        return hardware(self.stamp) if self.stamp else "unknown hardware"
+
+
+def hardware(stamp: Mapping[str, Any]) -> str:
+    """The accelerator, or the processor and its threads, of the stamp that a record carries."""
+    if stamp["device"] != "cpu":
+        return str(stamp["device"])
+    return f"{stamp['processor']}, {stamp['threads']} thread{'s' * (stamp['threads'] > 1)}"
 
 
 def _failures(recipe: Recipe, folder: Path) -> Path:

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from recipes_lib.book.project import Book
 from recipes_lib.evidence import words
 from recipes_lib.evidence.claims import Case, Claim
 
+PLACES = (gpu.GPU, gpu.CPU)
 COLUMNS = ("Claim", "Who says so", "Case", "Verdict", "Effect", "Pairs", "Recipe")
 # What the downloads say of a case, and where a record holds it.
 FIELDS = (
@@ -29,14 +30,17 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Row:
-    """One claim: a record for each case, and the verdicts of cases that a GPU measured as well."""
+    """One claim: a record for each case, and what a machine with a GPU found, by its place and by
+    case.
+    """
 
     recipe: str
     title: str
     records: list[words.Record]
     references: list[str] = field(default_factory=list)  # its sources in full
     ran: str = ""  # the day
-    gpu: dict[str, str] = field(default_factory=dict)
+    given: str = ""  # parameters that are not the recipe's own, beside scale and device
+    elsewhere: dict[str, dict[str, words.Record]] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -47,6 +51,13 @@ class Row:
     def sources(self) -> list[str]:
         """Who is named, author and year."""
         return list(self.records[0]["sources"])
+
+    def where(self, record: words.Record) -> str:
+        """How a case was measured, where that is not how the book does it; else nothing."""
+        if record["effect"] is None or (gpu.at_home(record) and not self.given):
+            return ""
+        said = gpu.where(record, self.ran)
+        return f"{said}, with {self.given}" if self.given else said
 
 
 def rows(book: Book, executed: Path) -> list[Row]:
@@ -59,30 +70,35 @@ def rows(book: Book, executed: Path) -> list[Row]:
 
 def gather(book: Book, pages: Sequence[Executed]) -> list[Row]:
     """Every claim of the pages, and of the registry those that were not measured yet."""
-    elsewhere = gpu.verdicts(book.root)
+    elsewhere = gpu.found(book)
     return [row for page in pages for row in _of_page(book, page, elsewhere)]
 
 
-def _of_page(book: Book, page: Executed, elsewhere: gpu.Verdicts) -> Iterator[Row]:
+def _of_page(book: Book, page: Executed, elsewhere: gpu.Found) -> Iterator[Row]:
     measured = {records[0]["id"]: records for records in words.by_claim(page.claims)}
     registered = {claim.id: claim for claim in book.registry.of(page.recipe.name)}
     for name in dict.fromkeys([*registered, *measured]):
         records = measured.get(name) or _unmeasured(registered[name])
-        found = {record["case"]: _on_gpu(record, elsewhere) for record in records}
-        yield Row(
+        row = Row(
             page.recipe.name,
             page.recipe.title,
             records,
             [book.sources.get(source, source) for source in records[0]["sources"]],
             page.day if name in measured else "",
-            {case: said for case, said in found.items() if said},
+            page.given("scale", "device") if name in measured else "",
         )
+        yield replace(row, elsewhere={place: _elsewhere(row, place, elsewhere) for place in PLACES})
 
 
-def _on_gpu(record: words.Record, elsewhere: gpu.Verdicts) -> str | None:
-    if record["device"] not in ("cpu", None):
-        return str(record["verdict"])
-    return elsewhere.get(gpu.key(record))
+def _elsewhere(row: Row, place: str, elsewhere: gpu.Found) -> dict[str, words.Record]:
+    """What was found at a place: by this very run, else as the file has it."""
+    found: dict[str, words.Record] = {}
+    for record in row.records:
+        if gpu.place(record) == place and not gpu.at_home(record):
+            found[record["case"]] = {**record, "where": row.where(record)}
+        elif stored := elsewhere.get((record["id"], record["case"], place)):
+            found[record["case"]] = stored
+    return found
 
 
 def _unmeasured(claim: Claim) -> list[words.Record]:
@@ -117,7 +133,16 @@ def _case(row: Row, record: words.Record) -> dict[str, Any]:
         "sides": record["sides"],
         "versions": record["versions"],
         "ran": row.ran,
-        "verdict_on_gpu": row.gpu.get(record["case"]),
+        "where": row.where(record),
+        **_of_places(row, record["case"]),
+    }
+
+
+def _of_places(row: Row, case: str) -> dict[str, Any]:
+    return {
+        f"{name}_on_{place}": found.get(case, {}).get(name)
+        for place, found in row.elsewhere.items()
+        for name in ("verdict", "where")
     }
 
 
@@ -150,7 +175,8 @@ def to_table(found: Sequence[Row]) -> Table:
         claim = f"{words.proposition(row.records[0])} [{row.id}]"
         heads = [(claim, words.whose(row.records), row.recipe)] + [("", "", "")] * len(row.records)
         for record, (said, who, recipe) in zip(row.records, heads, strict=False):
-            read = (record["case"], words.verdict(record), words.effect(record), str(record["n"]))
+            verdict = "\n".join(filter(None, (words.verdict(record), row.where(record))))
+            read = (record["case"], verdict, words.effect(record), str(record["n"]))
             table.add_row(*map(escape, (said, who, *read, recipe)))
         table.add_section()
     return table

@@ -2,9 +2,10 @@
 it, and without a script it is a plain table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
+from recipes_lib.book import gpu
 from recipes_lib.book.ledger import Row
 from recipes_lib.book.project import CHAPTERS
 from recipes_lib.evidence import cards, words
@@ -12,7 +13,7 @@ from recipes_lib.evidence import cards, words
 # The columns; of those with a name for sorting, the script makes buttons.
 HEADS = ("Claim", "Who says so", "Verdict", "Effect against its margin", "Evidence", "Recipe")
 SORTED = {"Claim", "Who says so", "Verdict", "Evidence", "Recipe"}
-GPU = "On GPU"
+ELSEWHERE = {gpu.GPU: "On GPU", gpu.CPU: "On another CPU"}
 FILES = ("ledger.csv", "ledger.json")
 
 
@@ -20,10 +21,10 @@ def to_html(found: Sequence[Row]) -> str:
     """The page's part; without a blank line, at which Markdown would end the table."""
     if not found:
         return "*No claim is registered yet.*"
-    with_gpu = any(row.gpu for row in found)
-    names = [*HEADS[:3], *([GPU] if with_gpu else []), *HEADS[3:]]
+    places = [place for place in ELSEWHERE if any(row.elsewhere.get(place) for row in found)]
+    names = [*HEADS[:3], *(ELSEWHERE[place] for place in places), *HEADS[3:]]
     head = "".join(_head(name) for name in names)
-    body = "\n".join(_claim(row, with_gpu) for row in found)
+    body = "\n".join(_claim(row, places) for row in found)
     links = " · ".join(f'<a href="_static/{name}" download>{name}</a>' for name in FILES)
     return (
         f'<div class="ledger-filter"></div>\n'
@@ -37,10 +38,10 @@ def _head(name: str) -> str:
     return f'<th scope="col"{" data-sort" * (name in SORTED)}>{name}</th>'
 
 
-def _claim(row: Row, with_gpu: bool) -> str:
+def _claim(row: Row, places: Sequence[str]) -> str:
     """The claim's row and, below, a row that opens to its cases."""
     cells = [_who(row), _verdict(row)]
-    cells += [_gpu(row)] if with_gpu else []
+    cells += [_elsewhere(row, place) for place in places]
     cells += [_td(_plots(row)), _evidence(row), _recipe(row)]
     many = len(row.records)
     said = f"{many} cases" if many > 1 else "Its one case"
@@ -66,12 +67,20 @@ def _verdict(row: Row) -> str:
     kind = kinds.pop() if len(kinds) == 1 else "mixed"
     none = row.records[0]["why_none"] if kind == "none" else ""
     said = f"{none[:1].upper()}{none[1:]}" or words.tally(row.records)
-    return _td(f'<strong class="{kind}">{escape(said)}</strong>')
+    wheres = (row.where(record) for record in row.records)
+    return _td(f'<strong class="{kind}">{escape(said)}</strong>{_wheres(wheres)}')
 
 
-def _gpu(row: Row) -> str:
-    said = [{"verdict": verdict, "instead": ""} for verdict in row.gpu.values()]
-    return _td(escape(words.tally(said)) if said else "–")
+def _elsewhere(row: Row, place: str) -> str:
+    records = list(row.elsewhere.get(place, {}).values())
+    if not records:
+        return _td("–")
+    return _td(escape(words.tally(records)) + _wheres(record["where"] for record in records))
+
+
+def _wheres(said: Iterable[str]) -> str:
+    lines = dict.fromkeys(filter(None, said))
+    return "".join(f"<br><small>{escape(line)}</small>" for line in lines)
 
 
 def _plots(row: Row) -> str:

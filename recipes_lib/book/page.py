@@ -110,7 +110,7 @@ def ran(done: Executed) -> str:
     """When, where and how long it ran, and with which parameters of its own, in one sentence."""
     if not done.day:
         return "Never run"
-    given = ", ".join(f"{name} = {value!r}" for name, value in done.changed.items())
     torch = f" with torch {done.stamp['torch']}" if done.stamp else ""
     took = f", in {done.seconds:.0f} s" if done.seconds is not None else ""
-    return f"Ran on {done.day} on {done.hardware}{torch}{took}{f', with {given}' if given else ''}"
+    given = f", with {done.given()}" if done.changed else ""
+    return f"Ran on {done.day} on {done.hardware}{torch}{took}{given}"

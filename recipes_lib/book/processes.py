@@ -1,44 +1,24 @@
-"""Child processes that leave nobody behind: kernels have process groups of their own."""
+"""How many kernels may run at once, on how many threads, and how a run is asked to stop."""
 
 import signal
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Event
-from typing import Any
-
-import psutil
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def run_tree(
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    *,
-    stdout: int | None = None,
-) -> int:
-    """Run a command, its errors shown, and return its code; interrupted, kill all it started."""
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stdout)
-    try:
-        return process.wait()
-    finally:
-        kill_tree(process)
+def kernels_at_once(device: str = "auto") -> int:
+    """How many kernels may run at once: one a processor, but alone on an accelerator, whose memory
+    and time they would share.
+    """
+    # Late, for who starts no kernel. joblib knows the limits of a container.
+    from joblib import cpu_count
 
+    from recipes_lib.hardware import resolve_device
 
-def kill_tree(process: subprocess.Popen[Any]) -> None:
-    """Kill a process, where it still runs, and its descendants."""
-    with suppress(psutil.NoSuchProcess):
-        if process.poll() is None:
-            parent = psutil.Process(process.pid)
-            # A stopped parent starts no further kernel between the count and the kill.
-            parent.suspend()
-            for member in [*parent.children(recursive=True), parent]:
-                with suppress(psutil.NoSuchProcess):
-                    member.kill()
-    process.wait()
+    alone = device != "cpu" and resolve_device(device).type != "cpu"
+    return 1 if alone else int(cpu_count())
 
 
 @contextmanager

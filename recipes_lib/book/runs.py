@@ -29,6 +29,7 @@ def _row(page: Executed) -> str:
     link = f'<a href="{CHAPTERS}/{name}.html">{escape(name.replace("_", " "))}</a>'
     versions = ", ".join(f"{of} {stamp[of]}" for of in PACKAGES if of in stamp)
     seconds = "" if page.seconds is None else f"{page.seconds:.0f}"
-    said = (page.status, page.day, page.hardware, versions, seconds, verdicts(page.claims))
+    outputs = f"{page.day}, with {page.given()}" if page.changed else page.day
+    said = (page.status, outputs, page.hardware, versions, seconds, verdicts(page.claims))
     cells = "".join(f"<td>{escape(cell)}</td>" for cell in said)
     return f'<tr><th scope="row">{link}</th>{cells}</tr>'

@@ -1,7 +1,7 @@
 """A claim before it is a result: who says so, its cases, their margins by one rule."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, get_args
 
@@ -76,6 +76,9 @@ class Case:
     by_source: bool
     draws: int  # nets a replicate, whose mean is its value
     unequal_steps: str  # why one side may take more steps; empty: both have to take as many
+    # Measured on the processor, whatever device the study has. No part of the digest: it says what
+    # was done all along.
+    processor: bool = field(default=False, repr=False)
 
     @property
     def exact(self) -> bool:
@@ -169,6 +172,7 @@ def _case(id: str, row: Mapping[str, Any]) -> Case:
         by_source=row["by_source"],
         draws=row.get("draws", 1),
         unequal_steps=row.get("unequal_steps", ""),
+        processor=row.get("processor", False),
     )
 
 

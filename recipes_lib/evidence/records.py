@@ -44,6 +44,8 @@ def record(
     cannot be compared.
     """
     found = {**EMPTY, **_registered(claim, case), **setting, "checks": list(checks)}
+    if case.processor:
+        found |= {"device": "cpu", "versions": {**setting["versions"], "device": "cpu"}}
     if isinstance(sides, str):
         return found | {"why_none": sides}
     first, second = sides

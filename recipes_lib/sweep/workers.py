@@ -91,7 +91,11 @@ def _on_ray(tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[Part]:
         while waiting:
             (done, *_), waiting = ray.wait(waiting)
             yield ray.get(done)
-    except ray.exceptions.WorkerCrashedError as error:
+    except (
+        ray.exceptions.WorkerCrashedError,
+        ray.exceptions.NodeDiedError,
+        ray.exceptions.OutOfMemoryError,
+    ) as error:
         raise BrokenExecutor("a Ray worker died") from error
     finally:
         for task in waiting:
