@@ -13,7 +13,7 @@ from recipes_lib.optim.rules import Rule
 from recipes_lib.optim.schedules import Schedule
 from recipes_lib.plan import LayerFactor, Loss, Observer, Plan, plan, score_of
 from recipes_lib.progress import progress
-from recipes_lib.sweep.batches import Pool
+from recipes_lib.sweep.batches import Pool, Together
 from recipes_lib.sweep.runs import MakeNet, Run, Trained, seed_of, seeded_net
 from recipes_lib.sweep.stack import Stack
 
@@ -48,6 +48,7 @@ def train_stacked(
     stack = Stack(nets, optimizer, h, loss)
     step = torch.compile(stack.step, dynamic=False) if compiled else stack.step
     rates = enumerate(_rates(stack, course, h["lr"]))
+    together = augment and Together(augment)
     # Runs of one seed share their batches, unless each run's are augmented.
     dealt = seeds[:1] if len(set(seeds)) == 1 and not augment else seeds
     generators = {seed: torch.Generator().manual_seed(seed) for seed in drawn}
@@ -58,8 +59,8 @@ def train_stacked(
         order = _shuffled(generators, dealt, train)
         for index in order.split(batch_size, dim=1)[:length]:
             x, y, *targets = train.take(index)
-            if augment:
-                x, y = (torch.stack(part) for part in zip(*map(augment, x, y), strict=True))
+            if together:
+                x, y = together(x, y)
             done, lr = next(rates)
             # A batch of another size, the last, is not worth a second compilation.
             update = step if index.shape[1] == batch_size else stack.step
