@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch._decomp import decompositions
+from torch.utils._mode_utils import no_dispatch
 from torch.utils._pytree import tree_flatten, tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
@@ -120,6 +121,9 @@ class OnDevice(Tensor):
             f"can't convert {DEVICE} device type tensor to numpy; use Tensor.cpu() first"
         )
 
+    def __format__(self, spec: str) -> str:
+        return format(self.detach().cpu(), spec)
+
     def tolist(self) -> Any:
         return self.detach().cpu().tolist()
 
@@ -146,12 +150,16 @@ def run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     fetched = not here and any(isinstance(value, OnDevice) for value in given)
     backend.kernels[name] += 1
     backend.copies += fetched or (here and any(value.is_cpu for value in given))
-    backend.waits += bool(fetched or WAITS & set(func.tags))
+    masked = any(value.dtype == torch.bool for value in given[1:])
+    backend.waits += fetched or (masked if name in INDEXED else bool(WAITS & set(func.tags)))
     if here and kwargs.get("device"):
         kwargs = {**kwargs, "device": torch.device("cpu"), "pin_memory": False}
     random = here and torch.Tag.nondeterministic_seeded in func.tags
     with backend.drawing() if random else nullcontext():
         found = func(*tree_map(_held, args), **tree_map(_held, kwargs))
+    if torch.Tag.inplace_view in func.tags:
+        with no_dispatch():  # the tensor changes its shape, too
+            func(*args, **kwargs)
     return _returned(func, args, kwargs, found) if here else found
 
 
