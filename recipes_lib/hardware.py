@@ -25,8 +25,8 @@ INT8_DOT_PRODUCTS = {
 def resolve_device(device: str = "auto") -> torch.device:
     """Turn `"auto"`, `"cpu"`, `"cuda"`, `"cuda:1"`, `"mps"`, … into a device that this machine has.
 
-    `"auto"` is the accelerator where there is one, else the processor. Raises `ValueError` for any
-    other device.
+    `"auto"` is the accelerator where there is one, else the processor. A device with a number
+    becomes the current one, which is timed. Raises `ValueError` for any other device.
     """
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     if device == "auto":
@@ -38,9 +38,11 @@ def resolve_device(device: str = "auto") -> torch.device:
             f"device {device!r} is not a device name; use 'auto', 'cpu' or 'cuda'"
         ) from error
     count = torch.accelerator.device_count() if accelerator else 0
-    if chosen.type == "cpu" or (
-        accelerator and chosen.type == accelerator.type and (chosen.index or 0) < count
-    ):
+    if chosen.type == "cpu":
+        return chosen
+    if accelerator and chosen.type == accelerator.type and (chosen.index or 0) < count:
+        if chosen.index is not None:
+            torch.accelerator.set_device_index(chosen.index)
         return chosen
     here = [f"{accelerator.type}:{index}" for index in range(count)] if accelerator else []
     raise ValueError(
@@ -84,7 +86,9 @@ class Stopwatch:
 
 
 def synchronize() -> None:
-    """Wait until the accelerator, where there is one, has done all it was told."""
+    """Wait until the current device of the accelerator, where there is one, has done all it was
+    told.
+    """
     if torch.accelerator.is_available():
         torch.accelerator.synchronize()
 

@@ -1,13 +1,17 @@
+import subprocess
+import sys
 from math import radians
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
 from recipes_lib.data.augment import affine, chain, crop, erase, flip, in_groups, warp
 from recipes_lib.data.sets import load
 from recipes_lib.nets.models import mlp
+from recipes_lib.sweep.batches import Together
 from recipes_lib.sweep.many import fit_many
 from recipes_lib.sweep.runs import grid
 from recipes_lib.train import fit
@@ -111,3 +115,108 @@ def test_nets_train_on_augmented_batches(name):
     )
     assert alone.step_losses[-1] < alone.step_losses[0]
     assert (runs.step_losses[:, -1] < runs.step_losses[:, 0]).all()
+
+
+NOISE = {
+    **{name: apply for name, apply in ALL.items() if name not in ("mixup", "cutmix")},
+    "of one's own": lambda x, y: (x + torch.randn_like(x), y),
+    "by a number": lambda x, y: (v2.RandomRotation((20, 40))(x), y),
+}
+
+
+def counted(augment, calls):
+    def apply(x, y):
+        calls.append(x.shape)
+        return augment(x, y)
+
+    return apply
+
+
+@pytest.mark.parametrize("augment", NOISE.values(), ids=NOISE)
+def test_one_call_augments_the_batches_of_all_runs(augment, x):
+    calls: list[torch.Size] = []
+    together = Together(counted(augment, calls))
+    runs, labels = x.view(4, 16, *x.shape[1:]), Y.view(4, 16)
+    together(runs, labels)
+    calls.clear()
+    images, kept = together(runs, labels)
+    assert calls == [(16, 3, 12, 20)]
+    assert images.shape == runs.shape
+    assert torch.equal(kept, labels)
+
+
+@pytest.mark.parametrize("name", ["affine", "crop", "erase", "in_groups"])
+def test_a_sweep_of_more_runs_launches_no_more_kernels(name, x):
+    together, launched = Together(ALL[name]), []
+    for count in (2, 32):
+        runs, labels = x[:8].expand(count, *x[:8].shape), Y[:8].expand(count, 8)
+        together(runs, labels)
+        with CountKernels() as counter:
+            together(runs, labels)
+        launched.append(counter.count)
+    assert launched[1] <= launched[0] + 8
+
+
+class CountKernels(TorchDispatchMode):
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+def test_each_run_of_a_sweep_has_draws_of_its_own():
+    alike = torch.rand(1, 16, 1, 12, 12).expand(4, -1, -1, -1, -1)
+    images, _ = Together(affine(15))(alike, Y.view(4, 16))
+    assert len(images.flatten(1).unique(dim=0)) == 4
+
+
+def mixed(x, y):
+    """MixUp as one writes it, over the whole batch."""
+    return x + x[torch.randperm(len(x))], y
+
+
+@pytest.mark.parametrize("augment", [mixed, ALL["mixup"], ALL["cutmix"]])
+def test_no_run_sees_an_image_of_another(augment):
+    marks = torch.arange(4.0).view(4, 1, 1, 1, 1).expand(4, 16, 1, 12, 12)
+    images, _ = Together(augment)(marks, Y.view(4, 16))
+    ratio = images.flatten(1).amax(1) / images.flatten(1).amin(1).clamp(min=1)
+    assert torch.allclose(ratio[1:], torch.ones(3))
+
+
+FULL_SCALE = """
+import resource, torch
+from recipes_lib import augment, fit_many, grid
+from recipes_lib.data.splits import Split, Splits
+from torch import nn
+
+def draw(seed):
+    x, y = torch.rand(1500, 1, 28, 28), torch.arange(1500) % 10
+    return Splits(*(Split(x[part], y[part]) for part in (slice(1300), slice(100), slice(100))),
+                  tuple("0123456789"))
+
+class Enough(Exception):
+    pass
+
+def stop(step, runs, weights):
+    if step == 3:
+        raise Enough
+
+make_net = lambda: nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+move = augment.chain(augment.affine(12, zoom=0.1), augment.crop(2))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    fit_many(make_net, draw, grid(lr=[0.1, 0.2, 0.3], seed=range(32)), num_steps=3000,
+             batch_size=64, augment=move, strategy="stacked", after_step=stop)
+except Enough:
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in KiB, as Linux does")
+def test_augmentation_at_full_scale_needs_no_more_than_its_images_and_a_few_batches():
+    """The images of 3,000 steps, laid out for 32 replicates and gathered once more, are 36 GiB."""
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_SCALE], capture_output=True, text=True, timeout=300, check=True
+    )
+    assert float(done.stdout) < 2  # GiB

@@ -4,7 +4,7 @@ kernels.
 A transform of `torchvision.transforms.v2` draws once for all the images that it is given, so a
 whole batch would be turned by one angle. These draw once for each image. `v2.MixUp` and `v2.CutMix`
 mix a batch and need nothing from here. All map (x, y) to (x, y), as `fit(augment=…)` wants them,
-and draw from torch's global generator.
+and draw from torch's global generator. A stacked sweep calls them once a step, for all its runs.
 """
 
 from collections.abc import Callable
@@ -115,9 +115,33 @@ def in_groups(transform: nn.Module, size: int = 8) -> Augment:
     """
 
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.cat([transform(group) for group in x.split(size)]), y
+        return _InGroups.apply(x, transform, size), y
 
     return apply
+
+
+class _InGroups(torch.autograd.Function):
+    """Groups of images (…, N, C, H, W). In a sweep a group holds those of all runs, with one draw:
+    what has no batch form has none over runs, either.
+    """
+
+    @staticmethod
+    def forward(x: Tensor, transform: nn.Module, size: int) -> Tensor:
+        groups = x.split(size, -4)
+        return torch.cat(
+            [transform(group.flatten(0, -4)).view(group.shape) for group in groups], -4
+        )
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """Keep nothing: images have no gradient."""
+
+    @staticmethod
+    def vmap(
+        info: object, dims: tuple[int, ...], x: Tensor, transform: nn.Module, size: int
+    ) -> tuple[Tensor, int]:
+        """Lead the images of all runs, (K, N, C, H, W), through one call a group."""
+        return _InGroups.apply(x.movedim(dims[0], 0), transform, size), 0
 
 
 def _share(what: str, value: float) -> None:

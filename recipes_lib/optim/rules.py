@@ -22,9 +22,10 @@ class Rule:
     version of it.
 
     `update(w, grad, state, step, h)` changes in place the weights (K, …) of K runs. A
-    hyperparameter in `h` is one number, or float64 (K, 1, …) with a value per run; `lr` is shaped
-    like the weights where `layer_factor` gives them rates of their own. `step` is a tensor that
-    counts from 1. A rule without `update` trains its runs one after another.
+    hyperparameter in `h` is one number, or (K, 1, …) with a value per run; `lr` is shaped like the
+    weights where `layer_factor` gives them rates of their own. `step` is a tensor that counts from
+    1. Both are of the weights' type, or float32 where that has fewer bits. A rule without `update`
+    trains its runs one after another.
     """
 
     update: Update | None
@@ -50,8 +51,19 @@ def rule(optimizer: str | Rule) -> Rule:
 
 
 def _as(w: Tensor, value: float | Tensor) -> Any:
-    """Cast late: in float32, `1 - beta` and powers of `beta` would lose half their digits."""
+    """Cast late, to weights that may have fewer bits."""
     return value.to(w.dtype) if isinstance(value, Tensor) else value
+
+
+def _log(beta: float | Tensor) -> Any:
+    if isinstance(beta, Tensor):
+        return beta.log()
+    return math.log(beta) if beta else -math.inf
+
+
+def _share(beta: float | Tensor, step: Tensor) -> Tensor:
+    """Return `1 - beta ** step`, whose digits float32 would lose where `beta` is nearly 1."""
+    return -torch.expm1(_log(beta) * step)
 
 
 def _on(value: float | Tensor) -> bool:
@@ -109,7 +121,7 @@ def _moments(w: Tensor, grad: Tensor, state: State, h: Hyperparameters) -> tuple
 def _adam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparameters) -> None:
     """Divide the mean by the root mean square, both unbiased (Kingma & Ba 2015, algorithm 1)."""
     mean, square = _moments(w, _decayed(w, grad, h), state, h)
-    rate, unbias = h["lr"] / (1 - h["beta1"] ** step), (1 - h["beta2"] ** step).sqrt()
+    rate, unbias = h["lr"] / _share(h["beta1"], step), _share(h["beta2"], step).sqrt()
     w.sub_(_as(w, rate) * mean / (square.sqrt() / _as(w, unbias) + _as(w, h["eps"])))
 
 
@@ -123,15 +135,24 @@ def _radam(w: Tensor, grad: Tensor, state: State, step: Tensor, h: Hyperparamete
     """Rectify Adam's early steps, whose variance is unbounded (Liu et al. 2020, algorithm 2)."""
     mean, square = _moments(w, _decayed(w, grad, h), state, h)
     # How many gradients the average holds; up to five, its variance says nothing yet.
-    power, longest = h["beta2"] ** step, 2 / (1 - h["beta2"]) - 1
-    length = longest - 2 * step * power / (1 - power)
+    longest, half = 2 / (1 - h["beta2"]) - 1, -0.5 * _log(h["beta2"])
+    length = step + _langevin(half * torch.ones_like(step)) - step * _langevin(half * step)
     rectify = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-    adaptive = _as(w, ((1 - power) * rectify.clamp(min=0)).sqrt()) / (
+    adaptive = _as(w, (_share(h["beta2"], step) * rectify.clamp(min=0)).sqrt()) / (
         square.sqrt() + _as(w, h["eps"])
     )
-    w.sub_(
-        _as(w, h["lr"] / (1 - h["beta1"] ** step)) * torch.where(length > 5, mean * adaptive, mean)
-    )
+    rate = _as(w, h["lr"] / _share(h["beta1"], step))
+    w.sub_(rate * torch.where(length > 5, mean * adaptive, mean))
+
+
+def _langevin(x: Tensor) -> Tensor:
+    """Return `coth(x) - 1 / x`, by its series where the difference would lose its digits.
+
+    By it, the paper's `2 / (1 - beta) - 1 - 2 * t * beta**t / (1 - beta**t)` is a sum of small
+    numbers: `t + langevin(x) - t * langevin(t * x)`, where x is `-log(beta) / 2`.
+    """
+    series = x * (1 / 3 - x.square() * (1 / 45 - x.square() * 2 / 945))
+    return torch.where(x < 0.05, series, 1 / x.tanh() - 1 / x)
 
 
 def lookahead(optimizer: str) -> Rule:

@@ -51,7 +51,7 @@ class Stack:
     def __init__(
         self, nets: Sequence[nn.Module], kind: Rule, h: Mapping[str, Any], loss: Loss
     ) -> None:
-        self.net, self.kind, self.h, self.loss = _images_last(nets[0]), kind, h, loss
+        self.net, self.kind, self.loss = _images_last(nets[0]), kind, loss
         assert kind.update, "a rule without it is trained run after run"
         self.update = kind.update
         tensors = [dict([*net.named_parameters(), *net.named_buffers()]) for net in nets]
@@ -69,7 +69,19 @@ class Stack:
         self.w = torch.stack(rows).requires_grad_()
         self.state = kind.init(self.w.detach())
         self.chain = chain_of(nets[0]) if loss is F.cross_entropy else None
-        self.count = torch.zeros((), dtype=torch.float64, device=self.w.device)
+        self.h = {
+            name: self.exact(value) if isinstance(value, Tensor) else value
+            for name, value in h.items()
+        }
+        self.count = self.exact(torch.zeros(()))
+
+    def exact(self, value: Tensor) -> Tensor:
+        """Bring rates and the like, in float64 on the processor, to the weights.
+
+        They keep as many digits as the weights have, and those of float32 at least: not every
+        device has float64.
+        """
+        return value.to(self.w.device, torch.promote_types(self.w.dtype, torch.float32))
 
     def named(self, w: Tensor) -> dict[str, Tensor]:
         """Return the weights (K, P) by name, each (K, …)."""

@@ -13,7 +13,7 @@ from recipes_lib.optim.rules import Rule
 from recipes_lib.optim.schedules import Schedule
 from recipes_lib.plan import LayerFactor, Loss, Observer, Plan, plan, score_of
 from recipes_lib.progress import progress
-from recipes_lib.sweep.batches import Pool
+from recipes_lib.sweep.batches import Pool, Together
 from recipes_lib.sweep.runs import MakeNet, Run, Trained, seed_of, seeded_net
 from recipes_lib.sweep.stack import Stack
 
@@ -44,10 +44,11 @@ def train_stacked(
     first = drawn[seeds[0]].train
     course = plan(first, batch_size, num_epochs, num_steps, schedule, layer_factor)
     nets = [seeded_net(make_net, seed).to(first.x.device) for seed in seeds]
-    h = _columns(runs, {**optimizer.defaults, "label_smoothing": 0.0}, first.x.device)
+    h = _columns(runs, {**optimizer.defaults, "label_smoothing": 0.0})
     stack = Stack(nets, optimizer, h, loss)
     step = torch.compile(stack.step, dynamic=False) if compiled else stack.step
     rates = enumerate(_rates(stack, course, h["lr"]))
+    together = augment and Together(augment)
     # Runs of one seed share their batches, unless each run's are augmented.
     dealt = seeds[:1] if len(set(seeds)) == 1 and not augment else seeds
     generators = {seed: torch.Generator().manual_seed(seed) for seed in drawn}
@@ -58,8 +59,8 @@ def train_stacked(
         order = _shuffled(generators, dealt, train)
         for index in order.split(batch_size, dim=1)[:length]:
             x, y, *targets = train.take(index)
-            if augment:
-                x, y = (torch.stack(part) for part in zip(*map(augment, x, y), strict=True))
+            if together:
+                x, y = together(x, y)
             done, lr = next(rates)
             # A batch of another size, the last, is not worth a second compilation.
             update = step if index.shape[1] == batch_size else stack.step
@@ -88,23 +89,21 @@ def _shuffled(
 def _rates(stack: Stack, course: Plan, lr: Tensor) -> Iterator[Tensor]:
     """Yield the rate of each run, (K, 1), at each step; with `layer_factor` of each weight, (K, P).
 
-    `lr` (K, 1) is float64, and so are the rates: rules cast them as late as they can.
+    `lr` (K, 1) is float64, on the processor: all rates are computed there, and sent at once.
     """
-    factors = torch.tensor(course.factors, dtype=torch.float64).to(lr.device)
-    rates = (lr * factors).unsqueeze(2).unbind(1)
+    factors = torch.tensor(course.factors, dtype=torch.float64)
+    rates = stack.exact((lr * factors).unsqueeze(2)).unbind(1)
     if not course.layer_factor:
         yield from rates
         return
     sizes = [shape.numel() for shape in stack.shapes.values()]
-    layers = torch.tensor(course.layers(stack.shapes), dtype=torch.float64).to(lr.device)
-    counts, total = torch.tensor(sizes, device=lr.device), sum(sizes)
+    layers = stack.exact(torch.tensor(course.layers(stack.shapes), dtype=torch.float64))
+    counts, total = torch.tensor(sizes, device=layers.device), sum(sizes)
     for rate, own in zip(rates, layers, strict=True):
         yield rate * own.repeat_interleave(counts, output_size=total)  # (K, 1) by (P,)
 
 
-def _columns(
-    runs: Sequence[Run], defaults: Mapping[str, float], device: torch.device
-) -> dict[str, Any]:
+def _columns(runs: Sequence[Run], defaults: Mapping[str, float]) -> dict[str, Any]:
     """Return (K, 1) for `lr` and for what differs between the runs, and one number for all the
     rest.
     """
@@ -112,7 +111,7 @@ def _columns(
         name: [float(run.get(name, default)) for run in runs] for name, default in defaults.items()
     }
     return {
-        name: torch.tensor(mine, dtype=torch.float64, device=device)[:, None]
+        name: torch.tensor(mine, dtype=torch.float64)[:, None]
         if name == "lr" or len(set(mine)) > 1
         else mine[0]
         for name, mine in values.items()
