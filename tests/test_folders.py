@@ -108,7 +108,7 @@ def test_unusable_folders_are_named(tmp_path: Path) -> None:
         load(str(root))
     write_pictures(root, {"dog": 2})
     with pytest.raises(
-        ValueError, match=r"dog has 2 readable pictures; splitting needs at least 5"
+        ValueError, match=r"photos: class dog has 2 readable pictures; splitting needs at least 5"
     ):
         load(str(root))
 

@@ -1,5 +1,7 @@
 """Which rows are for training, validation and test: as a reader divided them, or drawn."""
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,15 +51,17 @@ def how(part: np.ndarray) -> str:
     return f"{taken}a quarter of train is drawn for validation, anew for each seed"
 
 
-def too_few(
-    y: Tensor, part: np.ndarray, classes: tuple[str, ...], items: str
-) -> tuple[str, str] | None:
-    """Return the first class that has too few rows to train on, and what is wrong with it."""
-    divided = {"valid", "test"} <= set(part.tolist())
-    needed, what = (1, "training") if divided else (NEEDED, "splitting")
+def lacking(
+    y: Tensor, part: np.ndarray, classes: tuple[str, ...], parts: Collection[str], items: str
+) -> str | None:
+    """Say which of the `parts` is empty, or which class has too few rows to train on."""
+    held = set(part.tolist())
+    if empty := sorted(set(parts) - held - {"", "train"}):
+        return f"the {empty[0]} part has no {items}; mend it or move it away"
+    needed, what = (1, "training") if {"valid", "test"} <= held else (NEEDED, "splitting")
     trained = y[torch.from_numpy(np.isin(part, ["", "train"]))]
     counts = trained.bincount(minlength=len(classes)).tolist()
     for name, count in zip(classes, counts, strict=True):
         if count < needed:
-            return name, f"has {count} {items}; {what} needs at least {needed}"
+            return f"class {name} has {count} {items}; {what} needs at least {needed}"
     return None

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recipes_lib.data.division import too_few
+from recipes_lib.data.division import lacking
 from recipes_lib.data.found import Found, listed
-from recipes_lib.data.layout import Layout, lay_out
+from recipes_lib.data.layout import changed_at, lay_out
 from recipes_lib.data.pictures import Picture, full_scales, open_picture
 
 
@@ -69,37 +69,12 @@ def photographs(root: Path, image_size: int) -> Photographs:
         part,
         read.digests,
         {str(path.relative_to(root)): why for path, why in read.broken.items()},
-        [*read.notes, *layout_notes(layout, root)],
+        [*read.notes, *layout.notes(root)],
     )
     found.announce(stacklevel=4)
-    check_enough(layout, y, part, "readable pictures")
+    if wrong := lacking(y, part, layout.classes, layout.parts, "readable pictures"):
+        raise ValueError(f"{layout.root}: {wrong}")
     return Photographs(read.x, y, layout.classes, part)
-
-
-def check_enough(layout: Layout, y: Tensor, part: np.ndarray, items: str) -> None:
-    """Raise `ValueError` for a class folder that holds too few to train on."""
-    if few := too_few(y, part, layout.classes, items):
-        name, wrong = few
-        raise ValueError(f"class folder {layout.root / name} {wrong}")
-
-
-def changed_at(path: Path) -> int:
-    """Return when a file was changed, or 0 where it is not there."""
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
-def layout_notes(layout: Layout, root: Path) -> Iterator[str]:
-    """Yield what is to be said of files that lie elsewhere than in a class folder."""
-    said = {
-        "in sub-folders of class folders, taken as well": layout.deep,
-        "outside of class folders, not read": layout.loose,
-        "hidden or left by a system, not read": layout.ignored,
-    }
-    if layout.root != root:
-        yield f"the class folders lie in {layout.root.relative_to(root)}"
-    for what, paths in said.items():
-        if paths:
-            yield f"{what}: {listed([str(path.relative_to(root)) for path in paths])}"
 
 
 def decode(files: Iterable[Path], size: int) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from recipes_lib.data.found import listed
 from recipes_lib.data.parts import NAMES, parts_of
 from recipes_lib.data.tree import Folder, read_folder, refuse_archive
 
@@ -19,10 +20,25 @@ class Layout:
 
     root: Path
     classes: tuple[str, ...]
+    parts: tuple[str, ...]
     files: tuple[tuple[Path, int, str], ...]
     loose: tuple[Path, ...]
     deep: tuple[Path, ...]
     ignored: tuple[Path, ...]
+
+    def notes(self, source: Path) -> Iterator[str]:
+        """Yield what is to be said of files that lie elsewhere than in a class folder."""
+        said = {
+            "in sub-folders of class folders, taken as well": self.deep,
+            "outside of class folders, not read": self.loose,
+            "hidden or left by a system, not read": self.ignored,
+        }
+        if self.root != source:
+            yield f"the class folders lie in {self.root.relative_to(source)}"
+        for what, paths in said.items():
+            if paths:
+                names = listed([str(path.relative_to(source)) for path in paths])
+                yield f"{len(paths)} {what}: {names}"
 
 
 def lay_out(path: Path, items: str) -> Layout:
@@ -50,11 +66,17 @@ def lay_out(path: Path, items: str) -> Layout:
     return Layout(
         top.path,
         classes,
+        tuple(parts),
         files,
         tuple(file for file in whole.every_file() if file not in taken),
         tuple(file for file, _, _ in files if file.parent not in own),
         tuple(whole.every_ignored()),
     )
+
+
+def changed_at(path: Path) -> int:
+    """Return when a file was changed, or 0 where it is not there."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def _inside(folder: Folder, classes: Collection[str] = ()) -> Folder:
