@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-DELIMITERS = "\t;|,"  # where two fit equally well, the first: text has commas of its own
+DELIMITERS = "\t|;,"  # where several fit equally well, the first: text has commas of its own
 ENDINGS = {".csv", ".tsv", ".tab"}
 SAMPLE = 200  # rows to find the delimiter by
 
