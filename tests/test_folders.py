@@ -1,4 +1,5 @@
 import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from recipes_lib.data.sets import load
 def write_pictures(
     root: Path, classes: dict[str, int], size: tuple[int, int] = (40, 30), mode: str = "RGB"
 ) -> Path:
-    pixels = np.random.default_rng(0)
+    pixels = np.random.default_rng(zlib.crc32(str(root).encode()))
     for name, count in classes.items():
         (root / name).mkdir(parents=True)
         for index in range(count):
@@ -97,10 +98,6 @@ def test_a_folder_may_be_divided_already(
         load(str(root))
 
 
-def test_classes_may_be_called_train_and_test(tmp_path: Path) -> None:
-    assert load(str(write_pictures(tmp_path, {"test": 5, "train": 5}))).classes == ("test", "train")
-
-
 def test_unusable_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; give a folder"):
         load(str(tmp_path / "nowhere"))
@@ -111,7 +108,7 @@ def test_unusable_folders_are_named(tmp_path: Path) -> None:
         load(str(root))
     write_pictures(root, {"dog": 2})
     with pytest.raises(
-        ValueError, match=r"dog has 2 readable pictures; splitting needs at least 5"
+        ValueError, match=r"photos: class dog has 2 readable pictures; splitting needs at least 5"
     ):
         load(str(root))
 
@@ -143,7 +140,8 @@ def test_a_folder_most_of_whose_files_are_broken_is_refused(photos: Path) -> Non
     for index in range(13):
         (photos / "cat" / f"a{index:02}.png").write_bytes(b"no picture")
     with pytest.raises(
-        ValueError, match=r"13 of 25 files in .*: cat/a00\.png, .* and 10 more; mend the folder"
+        ValueError,
+        match=r"13 of 25 pictures in .*: cat/a00\.png, .*a12\.png \(no pic.*; mend the folder",
     ):
         load(str(photos))
 

@@ -1,6 +1,7 @@
 from . import augment as augment
 from .embedded import EMBEDDED as EMBEDDED
 from .folders import decode as decode
+from .series import load_series as load_series
 from .sets import TORCHVISION as TORCHVISION
 from .sets import load as load
 from .splits import Split as Split
@@ -11,3 +12,6 @@ from .subsets import changed as changed
 from .subsets import few as few
 from .subsets import some as some
 from .subsets import standardized as standardized
+from .text import Texts as Texts
+from .text import TextSplits as TextSplits
+from .text import load_texts as load_texts

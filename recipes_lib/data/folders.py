@@ -1,29 +1,21 @@
 """A folder of photographs, one sub-folder per class, as tensors."""
 
 import os
-import struct
-import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
-PARTS = {"train": ("train",), "valid": ("valid", "val", "validation"), "test": ("test",)}
-# All that Pillow raises for files that are broken, cut short, no pictures, or bombs.
-UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+from recipes_lib.data.division import lacking
+from recipes_lib.data.found import Found, listed
+from recipes_lib.data.layout import changed_at, lay_out
+from recipes_lib.data.pictures import Picture, full_scales, open_picture
 
 
 @dataclass(frozen=True)
@@ -39,6 +31,16 @@ class Photographs:
     part: np.ndarray
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Pictures (N, C, size, size), uint8; why others are broken; what is to be said of all."""
+
+    x: Tensor
+    broken: dict[Path, str]
+    notes: tuple[str, ...]
+    digests: tuple[bytes, ...]
+
+
 def as_images(pixels: Tensor | np.ndarray) -> Tensor:
     """Map pixels (N, H, W) or (N, H, W, C) in 0 … 255 to images (N, C, H, W) in 0 … 1."""
     images = torch.as_tensor(pixels).float() / 255
@@ -46,140 +48,94 @@ def as_images(pixels: Tensor | np.ndarray) -> Tensor:
 
 
 def photographs(root: Path, image_size: int) -> Photographs:
-    """Read a folder with one sub-folder per class, or with such folders in `train` and `val`,
-    `test` or both.
+    """Read a folder with one sub-folder per class, or with such folders in parts for training,
+    validation and test, and tell what was found.
 
-    A file that is no readable picture is named in a warning and left out. Raises
-    `FileNotFoundError` for a missing folder and `ValueError` for fewer than two classes, too few
-    pictures of one to split (5), a class that `train` lacks, or where most files are broken.
+    A file that is no readable picture is named in a warning and left out. Raises `ValueError` for
+    what `lay_out` refuses, too few pictures of a class, or where most files are broken.
     """
-    if not root.is_dir():
-        raise FileNotFoundError(
-            f"data folder {root} does not exist; give a folder with one sub-folder per class"
-        )
-    parts = _parts(root)
-    classes = tuple(folder.name for folder in _folders(parts.get("train", root)))
-    if len(classes) < 2:
-        found = f"has one class ({classes[0]})" if classes else "is empty"
-        raise ValueError(
-            f"data folder {root} {found}; "
-            "a classifier needs at least two sub-folders, one per class"
-        )
-    files = [(path, part) for part, folder in parts.items() for path in _files(folder, classes)]
-    pictures, broken = _decode(
-        tuple((path, path.stat().st_mtime_ns) for path, _ in files), image_size
+    layout = lay_out(root, "pictures")
+    paths = [path for path, _, _ in layout.files]
+    read = _decode(tuple((path, changed_at(path)) for path in paths), image_size)
+    sound = [(path, label, part) for path, label, part in layout.files if path not in read.broken]
+    y = torch.tensor([label for _, label, _ in sound], dtype=torch.int64)
+    part = np.array([part for _, _, part in sound], dtype=str)
+    found = Found(
+        root,
+        "pictures",
+        layout.classes,
+        [str(path.relative_to(root)) for path, _, _ in sound],
+        y,
+        part,
+        read.digests,
+        {str(path.relative_to(root)): why for path, why in read.broken.items()},
+        [*read.notes, *layout.notes(root)],
     )
-    _report(root, broken, len(files))
-    readable = [index for index in range(len(files)) if files[index][0] not in broken]
-    y = torch.tensor([classes.index(files[index][0].parent.name) for index in readable])
-    part = np.array([files[index][1] for index in readable])
-    counts = (
-        y[torch.from_numpy((part == "") | (part == "train"))]
-        .bincount(minlength=len(classes))
-        .tolist()
-    )
-    for name, count in zip(classes, counts, strict=True):
-        if count < 5:
-            where = parts.get("train", root) / name
-            raise ValueError(
-                f"class folder {where} has {count} readable pictures; splitting needs at least 5"
-            )
-    return Photographs(pictures, y, classes, part)
-
-
-def _parts(root: Path) -> dict[str, Path]:
-    """Return the folder of each part, or of the one part ""."""
-    named = {
-        part: root / name
-        for part, names in PARTS.items()
-        for name in names
-        if (root / name).is_dir()
-    }
-    divided = (
-        "train" in named and len(named) > 1 and all(_folders(folder) for folder in named.values())
-    )
-    return named if divided else {"": root}
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
-
-
-def _files(root: Path, classes: tuple[str, ...]) -> list[Path]:
-    if new := sorted({folder.name for folder in _folders(root)} - set(classes)):
-        raise ValueError(
-            f"{root} has classes that train lacks: {', '.join(new)}; "
-            "give each class training pictures"
-        )
-    found = [path for name in classes if (root / name).is_dir() for path in (root / name).iterdir()]
-    return sorted(path for path in found if path.is_file() and path.name[0] != ".")
-
-
-def _report(root: Path, broken: dict[Path, str], total: int) -> None:
-    if not broken:
-        return
-    named = ", ".join(str(path.relative_to(root)) for path in list(broken)[:3])
-    named += f" and {len(broken) - 3} more" if len(broken) > 3 else ""
-    if 2 * len(broken) > total:
-        raise ValueError(
-            f"{len(broken)} of {total} files in {root} are no readable pictures: {named}; "
-            "mend the folder"
-        )
-    warnings.warn(f"{root}: left out what is no readable picture: {named}", stacklevel=4)
+    found.announce(stacklevel=4)
+    if wrong := lacking(y, part, layout.classes, layout.parts, "readable pictures"):
+        raise ValueError(f"{layout.root}: {wrong}")
+    return Photographs(read.x, y, layout.classes, part)
 
 
 def decode(files: Iterable[Path], size: int) -> Tensor:
     """Decode sound pictures, each cropped to a square, as images (N, C, size, size) in 0 … 1,
     float32.
     """
-    pictures, broken = _decode(tuple((path, 0) for path in files), size)
-    if broken:
+    read = _decode(tuple((path, 0) for path in files), size)
+    if read.broken:
         raise ValueError(
-            f"{next(iter(broken))} is no readable picture; download the data set again"
+            f"{next(iter(read.broken))} is no readable picture; download the data set again"
         )
-    return pictures.float() / 255
+    return read.x.float() / 255
 
 
 @lru_cache(maxsize=1)
-def _decode(files: tuple[tuple[Path, int], ...], size: int) -> tuple[Tensor, dict[Path, str]]:
-    """Decode pictures, each given with its time of change, once for all replicates; tell which are
-    broken, and how.
-    """
+def _decode(files: tuple[tuple[Path, int], ...], size: int) -> Decoded:
+    """Decode pictures, each given with its time of change, once for all replicates."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        opened = list(pool.map(lambda file: _open(file[0], size), files))
-    broken = {
-        path: found
-        for (path, _), found in zip(files, opened, strict=True)
-        if isinstance(found, str)
-    }
-    pictures = [found for found in opened if not isinstance(found, str)]
-    mode = "L" if all(picture.mode == "L" for picture in pictures) else "RGB"
-    pixels = [np.atleast_3d(np.asarray(picture.convert(mode))) for picture in pictures]
+        opened = list(pool.map(lambda file: open_picture(file[0], size), files))
+    found = dict(zip((path for path, _ in files), opened, strict=True))
+    broken = {path: why for path, why in found.items() if isinstance(why, str)}
+    pictures = {path: one for path, one in found.items() if not isinstance(one, str)}
+    for path in _dim(pictures):
+        del pictures[path]
+        broken[path] = (
+            "16 bits a color, of which Pillow keeps 8, and these are dark; save it with 8"
+        )
+    full = full_scales(list(pictures.values()))
+    mode = "L" if all(one.grey for one in pictures.values()) else "RGB"
+    pixels = [one.pixels(mode, full.get(one.kind, one.full)) for one in pictures.values()]
     stacked = np.stack(pixels) if pixels else np.zeros((0, size, size, 1), np.uint8)
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2), broken
+    return Decoded(
+        torch.from_numpy(stacked).permute(0, 3, 1, 2),
+        broken,
+        tuple(_notes(pictures, mode, full)),
+        tuple(blake2b(one.tobytes(), digest_size=16).digest() for one in pixels),
+    )
 
 
-def _open(path: Path, size: int) -> Image.Image | str:
-    """Return a picture upright, grey or in colour, cropped to a square; of a broken file, what is
-    wrong with it.
-    """
-    try:
-        with Image.open(path) as picture:
-            picture.draft(
-                "RGB" if picture.mode == "RGB" else None, (2 * size, 2 * size)
-            )  # a large JPEG, fast
-            whole = _opaque(ImageOps.exif_transpose(picture))
-            return ImageOps.fit(whole, (size, size), Image.Resampling.BICUBIC)
-    except UNREADABLE as error:
-        return str(error)
+def _dim(pictures: dict[Path, Picture]) -> list[Path]:
+    """Return the pictures in 16-bit color where all leave the upper bits empty: 12 bits, mostly."""
+    deep = {path: one.high for path, one in pictures.items() if one.kind == "16-bit color"}
+    return list(deep) if max(deep.values(), default=255) < 64 else []
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
-    """Return a picture as grey or RGB, on white where it is transparent."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    grey = picture.mode in ("1", "L", "LA")
-    if picture.has_transparency_data:
-        ground = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(ground, picture.convert("RGBA"))
-    return picture.convert("L" if grey else "RGB")
+def _notes(pictures: dict[Path, Picture], mode: str, full: dict[str, int]) -> Iterator[str]:
+    sizes = sorted({one.size for one in pictures.values()}, key=lambda size: size[0] * size[1])
+    if sizes:
+        first, last = ("x".join(map(str, size)) for size in (sizes[0], sizes[-1]))
+        span = first if first == last else f"from {first} to {last}"
+        yield f"{'grey' if mode == 'L' else 'color'}, {span} pixels, cropped to squares"
+    for kind, white in full.items():
+        yield f"{kind} pictures: white is {white}, which holds the brightest of all their values"
+    said = {
+        "grey among color, read as color": [
+            path for path, one in pictures.items() if one.grey and mode == "RGB"
+        ],
+        "with several frames, of which the first is taken": [
+            path for path, one in pictures.items() if one.frames
+        ],
+    }
+    for what, paths in said.items():
+        if paths:
+            yield f"{len(paths)} {what}: {listed([path.name for path in paths])}"

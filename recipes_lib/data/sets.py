@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from recipes_lib.data.division import divide, stratified
 from recipes_lib.data.embedded import EMBEDDED
 from recipes_lib.data.folders import as_images, decode, photographs
+from recipes_lib.data.paths import given_name, given_path, is_path
 from recipes_lib.data.splits import Split, Splits
 from recipes_lib.names import require
 from recipes_lib.seeds import check_seed
@@ -30,9 +32,13 @@ BROKEN = (OSError, RuntimeError, ValueError, AssertionError)
 
 
 def load(
-    name: str, *, seed: int = 0, device: torch.device | str = "cpu", image_size: int | None = None
+    name: str | os.PathLike[str] | int,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    image_size: int | None = None,
 ) -> Splits:
-    """Load a data set by name, or a folder with one sub-folder of pictures per class.
+    """Load a data set by name, or a folder with one sub-folder of pictures per class, by its path.
 
     Embedded sets (`digits`, `mnist5k`, `textures`) and folders are split 60/20/20, stratified,
     afresh for each `seed`. `textures` are patches, 32 pixels wide, of eight photographs; no test
@@ -40,16 +46,19 @@ def load(
     tenth of the rest, train and val alike, for validation. They are sought in `$RECIPES_DATA` and
     downloaded there. Images larger than `image_size` pixels are shrunk to that, square; those of a
     folder and of `flowers102`, which differ in size, are cropped to it (64 where it is not given).
-    A folder may be divided into `train` and `val`, `test` or both: what is held back is the test
-    set, `val` beside it. Raises `ValueError` for an unknown name, unusable data or a seed that is
-    no whole number, and `FileNotFoundError` for a missing folder.
+    A folder may be divided into `train` and `val`, `test` or both, by these or the like names: what
+    is held back is the test set, `val` beside it. What was found there is printed, once; what is
+    left out and what stands there twice is warned of. Raises `ValueError` for an unknown name,
+    unusable data or a seed that is no whole number, and `FileNotFoundError` for a missing folder.
     """
     seed = check_seed(seed)
+    known = not isinstance(name, os.PathLike) and name in (*EMBEDDED, *TORCHVISION)
+    if not known and is_path(name):
+        return _folder(given_path(name), image_size or 64, seed, device)
+    name = given_name(name)
     if name in EMBEDDED:
         x, y, classes = EMBEDDED[name]()
         return _split_in_three(_resize(x, image_size), y, classes, seed, device)
-    if name not in TORCHVISION and (os.sep in name or Path(name).is_dir()):
-        return _folder(Path(name).expanduser(), image_size or 64, seed, device)
     require("data set", [name], [*EMBEDDED, *TORCHVISION], ", or the path of a folder")
     return _torchvision(name, image_size, seed, device)
 
@@ -66,7 +75,7 @@ def _torchvision(
 ) -> Splits:
     root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
     (x, y), test, classes = _download(name, root, image_size)
-    drawn = [(x[cut], y[cut]) for cut in _stratified(y, 0.1, seed)]
+    drawn = [(x[cut], y[cut]) for cut in stratified(y, 0.1, seed)]
     train, valid, test_part = (
         Split(images.to(device), labels.to(device)) for images, labels in (*drawn, test)
     )
@@ -110,49 +119,23 @@ def _decoded(part: Any, image_size: int) -> tuple[Tensor, Tensor]:
 
 def _folder(root: Path, image_size: int, seed: int, device: torch.device | str) -> Splits:
     found = photographs(root, image_size)
-    places = {
-        part: torch.from_numpy(np.flatnonzero(found.part == part))
-        for part in ("", "train", "valid", "test")
-    }
-    rest, valid, test = (
-        places[""] if len(places[""]) else places["train"],
-        places["valid"],
-        places["test"],
+    train, valid, test = (
+        _part(found.x[rows].to(device).float() / 255, found.y[rows].to(device))
+        for rows in divide(found.y, found.part, seed)
     )
-    # What the folder holds back is test data; where it does so twice, the one that is not called
-    # "test" is for choices.
-    test, valid = (test, valid) if len(test) else (valid, test)
-    if not len(test):
-        rest, test = (rest[cut] for cut in _stratified(found.y[rest], 0.2, seed))
-    if not len(valid):
-        rest, valid = (rest[cut] for cut in _stratified(found.y[rest], 0.25, seed))
-    cuts = [
-        _part(found.x[cut].to(device).float() / 255, found.y[cut].to(device))
-        for cut in (rest, valid, test)
-    ]
-    return Splits(cuts[0], cuts[1], cuts[2], found.classes)
+    return Splits(train, valid, test, found.classes)
 
 
 def _split_in_three(
     x: Tensor, y: Tensor, classes: tuple[str, ...], seed: int, device: torch.device | str
 ) -> Splits:
-    rest, test = _stratified(y, 0.2, seed)
-    train, valid = (rest[cut] for cut in _stratified(y[rest], 0.25, seed))
-    cuts = [_part(x[cut].to(device), y[cut].to(device)) for cut in (train, valid, test)]
-    return Splits(cuts[0], cuts[1], cuts[2], classes)
+    train, valid, test = (
+        _part(x[rows].to(device), y[rows].to(device))
+        for rows in divide(y, np.full(len(y), ""), seed)
+    )
+    return Splits(train, valid, test, classes)
 
 
 def _part(x: Tensor, y: Tensor) -> Split:
     """Return images, or the images of blocks (N, patches, C, H, W), as a split."""
     return Split(x, y) if x.dim() == 4 else Split(x.flatten(0, 1), y.repeat_interleave(x.shape[1]))
-
-
-def _stratified(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    from sklearn.model_selection import train_test_split
-
-    # scikit-learn takes 32 bits; those of a larger seed are drawn from all of it.
-    state = seed if seed < 2**32 else int(np.random.SeedSequence(seed).generate_state(1)[0])
-    kept, held = train_test_split(
-        np.arange(len(y)), test_size=share, stratify=y.cpu(), random_state=state
-    )
-    return torch.from_numpy(kept), torch.from_numpy(held)
