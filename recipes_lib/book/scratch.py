@@ -2,6 +2,8 @@
 is killed: as a program, this is the watcher that sees to it.
 """
 
+import getpass
+import os
 import shutil
 import signal
 import subprocess
@@ -23,7 +25,7 @@ class Scratch:
     def __init__(self, prefix: str, parent: Path | None = None) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
-        self.environment = {MARK: str(self.folder), **temporary}
+        self.environment = {MARK: str(self.folder), **temporary, **compiled()}
         # By path, for a worker of Ray need not find the library as a program does; -P, or modules
         # would be looked for beside this one.
         self._watcher = subprocess.Popen(
@@ -44,6 +46,12 @@ class Scratch:
         """Kill what still runs, and remove the folder."""
         clean(self.folder)
         self._watcher.communicate()
+
+
+def compiled() -> dict[str, str]:
+    """Where torch keeps what it compiled: as without a scratch folder, so that it serves again."""
+    usual = Path(tempfile.gettempdir()) / f"torchinductor_{getpass.getuser()}"
+    return {"TORCHINDUCTOR_CACHE_DIR": os.environ.get("TORCHINDUCTOR_CACHE_DIR", str(usual))}
 
 
 def clean(folder: Path) -> None:
