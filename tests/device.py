@@ -231,7 +231,9 @@ def _factory(func: Any) -> Any:
 backend = Backend()
 _setup_privateuseone_for_python_backend("dummy", backend_module=backend)
 DEVICE = torch.device("dummy:0")
-torch.accelerator.synchronize = backend.synchronize  # torch's own asks a guard that does nothing
+# torch's own ask a guard and an allocator that a backend without C++ lacks.
+torch.accelerator.synchronize = backend.synchronize
+torch.accelerator.empty_cache = lambda: None
 # A parameter stays the same object when its net goes to the device.
 torch.__future__.set_swap_module_params_on_conversion(True)
 library = torch.library.Library("aten", "IMPL")

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from recipes_lib import hardware
+from recipes_lib.evidence.study import Study
+from recipes_lib.evidence.timing import race
 from recipes_lib.hardware import Stopwatch, integers_lack, resolve_device, stamp
 
 
@@ -55,3 +57,37 @@ def test_a_processor_without_integer_dot_products_is_known(
 ) -> None:
     monkeypatch.setattr(hardware, "_cpuinfo", lambda: flags)
     assert integers_lack() == lacks
+
+
+class TwoGPUs:
+    """A stand-in for `torch.accelerator` that records which device was waited for."""
+
+    def __init__(self) -> None:
+        self.current, self.waited = 0, list[int]()
+
+    def current_accelerator(self, check_available: bool = False) -> torch.device:
+        return torch.device("cuda")
+
+    def is_available(self) -> bool:
+        return True
+
+    def device_count(self) -> int:
+        return 2
+
+    def set_device_index(self, index: int) -> None:
+        self.current = index
+
+    def synchronize(self) -> None:
+        self.waited.append(self.current)
+
+
+@pytest.mark.parametrize("name", ["cuda:1", "cuda:0", "cuda"])
+def test_work_on_a_second_gpu_is_timed_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = TwoGPUs()
+    monkeypatch.setattr(torch, "accelerator", two)
+    device = Study(device=name).device
+    with Stopwatch():
+        pass
+    race({"one": lambda: None}, rounds=1, warm_up=0)
+    assert set(two.waited) == {device.index or 0}
+    assert len(two.waited) == 4

@@ -157,6 +157,7 @@ def test_the_device_is_the_accelerator() -> None:
     with Stopwatch():
         pass
     assert backend.waits == 2
+    torch.accelerator.empty_cache()
 
 
 @pytest.mark.parametrize("net", NETS)
