@@ -1,9 +1,10 @@
 """How many kernels may run at once, on how many threads, and how a run is asked to stop."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
+from typing import Any
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -21,14 +22,36 @@ def kernels_at_once(device: str = "auto") -> int:
     return 1 if alone else int(cpu_count())
 
 
+class Stop:
+    """Whether a run was asked to stop."""
+
+    # No threading.Event: a handler that sets one waits forever for the lock of a wait it cut into.
+    asked = False
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, and say whether the run was asked to stop."""
+        time.sleep(seconds)
+        return self.asked
+
+
 @contextmanager
-def stop_signal() -> Iterator[Event]:
-    """Turn Ctrl-C and SIGTERM into an event, so that no exception cuts a write in half."""
-    stop = Event()
-    before = {
-        number: signal.signal(number, lambda *_: stop.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+def stop_signal() -> Iterator[Stop]:
+    """Note the first Ctrl-C or SIGTERM and ignore the others, so that no exception cuts a write in
+    half, however many come.
+    """
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def handle(handler: Any) -> None:
+        for number in before:
+            signal.signal(number, handler)
+
+    def note(*_: object) -> None:
+        # Ignored, not noted again: handlers nest, and a storm of signals would nest them too deep.
+        handle(signal.SIG_IGN)
+        stop.asked = True
+
+    handle(note)
     try:
         yield stop
     finally:

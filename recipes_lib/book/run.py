@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +15,7 @@ from recipes_lib.book import parameters, report
 from recipes_lib.book.errors import BookError
 from recipes_lib.book.execute import Execution
 from recipes_lib.book.files import make_writable
-from recipes_lib.book.processes import kernels_at_once, stop_signal
+from recipes_lib.book.processes import Stop, kernels_at_once, stop_signal
 from recipes_lib.book.project import CHAPTERS, Book
 from recipes_lib.book.task import Task
 
@@ -114,13 +113,13 @@ def _workers(engine: str, address: str | None, tasks: Sequence[Task]) -> Workers
 
 
 def _run_all(
-    tasks: list[Task], jobs: int, cpus: int, start: Start, stop: Event, tell: report.Tell
+    tasks: list[Task], jobs: int, cpus: int, start: Start, stop: Stop, tell: report.Tell
 ) -> None:
     threads = max(1, cpus // jobs)
     waiting = sorted(tasks, key=lambda task: task.expected)
     running: list[tuple[Task, Any]] = []
     try:
-        while (waiting or running) and not stop.is_set():
+        while (waiting or running) and not stop.asked:
             while waiting and len(running) < jobs:
                 task = waiting.pop()
                 running.append((task, start(task.recipe.text, task.given, threads=threads)))
