@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 from recipes_lib.data.augment import Augment
 from recipes_lib.data.splits import Split, Splits, batches
+from recipes_lib.given import check_seed
 from recipes_lib.hardware import keep_memory
 from recipes_lib.optim.rules import Rule, rule
 from recipes_lib.optim.schedules import Schedule
 from recipes_lib.optim.stock import set_rate, stock_optimizer
 from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
 from recipes_lib.progress import progress
-from recipes_lib.seeds import check_seed
 
 METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 

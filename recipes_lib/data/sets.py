@@ -15,8 +15,8 @@ from recipes_lib.data.embedded import EMBEDDED
 from recipes_lib.data.folders import as_images, decode, photographs
 from recipes_lib.data.paths import given_name, given_path, is_path
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.given import check_seed
 from recipes_lib.names import require
-from recipes_lib.seeds import check_seed
 
 # torchvision and scikit-learn are imported where they are used: each takes longer than reading.
 TORCHVISION = {

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from recipes_lib.data.splits import Splits
+from recipes_lib.given import check_seed
 from recipes_lib.plan import Loss
-from recipes_lib.seeds import check_seed
 from recipes_lib.train import evaluate
 
 if TYPE_CHECKING:
