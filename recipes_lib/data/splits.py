@@ -10,7 +10,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Split:
-    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64.
+    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64, which other
+    integers become.
 
     `targets` (N, …), where there are any, are what else an image is trained towards, such as the
     logits of a teacher: see `fit`. Raises `ValueError` where the lengths differ.
@@ -21,6 +22,11 @@ class Split:
     targets: Tensor | None = None
 
     def __post_init__(self) -> None:
+        x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)
+        if not y.is_floating_point() and not y.is_complex():
+            y = y.long()
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
         if len({len(part) for part in self.parts}) > 1:
             lengths = ", ".join(str(len(part)) for part in self.parts)
             raise ValueError(f"images, labels and targets differ in number: {lengths}; match them")
