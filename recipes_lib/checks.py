@@ -40,7 +40,7 @@ def check_settings(
 
 def check_data(splits: Splits, batch_size: int, loss: Loss) -> None:
     """Raise `ValueError` for data that cannot be trained on."""
-    if not isinstance(splits, Splits):
+    if not (hasattr(splits, "train") and hasattr(splits, "valid")):
         raise ValueError(f"the data are {type(splits).__name__}; give Splits, as load does")
     train, valid = splits.train, splits.valid
     if batch_size > len(train):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from recipes_lib.given import whole
+
 
 @dataclass(frozen=True)
 class Split:
@@ -85,5 +87,6 @@ def batches(
     The last is smaller where `batch_size` does not divide N. One permutation and one gather serve
     the whole epoch: indexing each batch by itself costs more than a small net's step.
     """
+    size = whole("batch_size", batch_size)
     order = torch.randperm(len(split), generator=generator).to(split.y.device)
-    yield from zip(*(part[order].split(batch_size) for part in split.parts), strict=True)
+    yield from zip(*(part[order].split(size) for part in split.parts), strict=True)

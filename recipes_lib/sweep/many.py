@@ -78,7 +78,7 @@ def fit_many(
     length: Arguments = {
         "num_epochs": num_epochs,
         "num_steps": num_steps,
-        "batch_size": batch_size,
+        "batch_size": whole("batch_size", batch_size),
     }
     runs = _plain(runs)
     # Bad data and settings are refused here, before the first step of any run.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from recipes_lib.checks import check_data
 from recipes_lib.data.splits import Splits, batches
 from recipes_lib.given import whole
 from recipes_lib.optim.rules import rule
@@ -37,9 +38,12 @@ def steps_until(
     for what, value in (("batch_size", batch_size), ("every", every), ("most", most)):
         whole(what, value)
     how = {"batch_size": batch_size, "every": every, "most": most}
-    nets = (seeded_net(make_net, seed_of(run)) for run in runs)
-    pairs = zip(nets, runs, strict=True)
-    return np.array([_steps(accuracy, net, draw(seed_of(run)), run, **how) for net, run in pairs])
+    steps = []
+    for run in runs:
+        net, splits = seeded_net(make_net, seed_of(run)), draw(seed_of(run))
+        check_data(splits, batch_size, cross_entropy)
+        steps.append(_steps(accuracy, net, splits, run, **how))
+    return np.array(steps)
 
 
 def _steps(
