@@ -256,6 +256,16 @@ def test_a_load_comes_back_in_order(
     assert np.isfinite(load.per_second)
 
 
+def test_a_load_tells_how_many_answers_came_a_second(
+    echo: tuple[list[str], int], tmp_path: Path
+) -> None:
+    command, port = echo
+    with serving(command, port, tmp_path):
+        load = load_test(port, "/", [b"[1]"] * 100, clients=1)
+    # One client waits for each answer, so that nearly all the time passes in requests.
+    assert 0.2 < load.per_second * load.latencies.sum() / 100 <= 1
+
+
 def test_a_load_tells_of_a_refusal(echo: tuple[list[str], int], tmp_path: Path) -> None:
     command, port = echo
     with (
