@@ -13,6 +13,9 @@ from nbformat import v4
 from PIL import Image
 from test_book_run import Make, names, statuses
 
+from recipes_lib.book.parameters import choose
+from recipes_lib.book.project import Book
+
 
 def photos(folder: Path) -> Path:
     """A folder of two classes with five pictures each."""
@@ -159,3 +162,8 @@ def test_papermill_takes_the_same_paths(make_book: Make, monkeypatch: pytest.Mon
     nbformat.write(notebook, "own.ipynb")
     subprocess.run([sys.executable, "-m", "papermill", *words], check=True, capture_output=True)
     assert (root / "chapters" / "my_model" / "model.safetensors").exists()
+
+
+def test_no_folder_to_save_to_is_a_temporary_one(make_book: Make) -> None:
+    [own] = Book(make_book(own=saving())).recipes
+    assert choose(own, {"save_to": ""}) == {"save_to": ""}
