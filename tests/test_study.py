@@ -13,7 +13,7 @@ from recipes_lib.data.sets import load
 from recipes_lib.evidence import cards, claims
 from recipes_lib.evidence.claims import Protocol, RegistryError
 from recipes_lib.evidence.registry import Registry
-from recipes_lib.evidence.study import CheckError, Study
+from recipes_lib.evidence.study import SHELVES, CheckError, Study
 from recipes_lib.evidence.tuning import Metric
 
 Shown = list[dict[str, Any]]
@@ -138,7 +138,7 @@ def test_replicates_of_different_roles_draws_and_base_seeds_never_meet(
 ) -> None:
     register()
     dates = [int(day.strftime("%Y%m%d")) for day in pd.date_range("2024-01-01", "2024-12-31")]
-    few = [0, 1, 2, 9, 10, 53_686, 53_687, 53_688, 2**32, 2**32 + 1, 2**40, 2**63 - 1]
+    few = [0, 1, 2, 9, 10, 53_686, 53_687, 53_688, 2**32, 2**40, 2**63 - 1, SHELVES + 1]
     seeds = [seed for base in (*few, *dates) for seed in drawn(base, scale)]
     assert len(seeds) == len(set(seeds))
     assert len(study(scale=scale).fresh) == {"quick": 8, "full": 32}[scale]
