@@ -1,21 +1,10 @@
 """Seeds, and draws that meet no other: a generator for each thing that a replicate draws."""
 
 from hashlib import sha256
-from numbers import Integral
 
 import torch
 
-
-def check_seed(seed: object) -> int:
-    """Return a seed as `int`, also one of NumPy's.
-
-    Raises `ValueError` for what is no whole number that torch's generators take.
-    """
-    if isinstance(seed, Integral) and not isinstance(seed, bool):
-        number = int(seed)
-        if 0 <= number < 2**63:
-            return number
-    raise ValueError(f"seed is {seed!r}; give a whole number from 0 to 2**63 - 1")
+from recipes_lib.given import check_seed
 
 
 def stream(what: str, seed: int) -> torch.Generator:
@@ -28,5 +17,5 @@ def stream(what: str, seed: int) -> torch.Generator:
     >>> torch.rand(1, generator=stream("head", 3)).equal(torch.rand(1, generator=stream("x", 3)))
     False
     """
-    digest = sha256(f"{what} {seed}".encode()).digest()
+    digest = sha256(f"{what} {check_seed(seed)}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8]) >> 1)

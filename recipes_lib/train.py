@@ -12,15 +12,16 @@ from torch import Tensor, nn
 if TYPE_CHECKING:
     import pandas as pd
 
+from recipes_lib.checks import check_data, check_images, check_labels, check_net, check_settings
 from recipes_lib.data.augment import Augment
 from recipes_lib.data.splits import Split, Splits, batches
+from recipes_lib.given import check_seed
 from recipes_lib.hardware import keep_memory
 from recipes_lib.optim.rules import Rule, rule
 from recipes_lib.optim.schedules import Schedule
 from recipes_lib.optim.stock import set_rate, stock_optimizer
-from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
+from recipes_lib.plan import LayerFactor, Loss, Observer, plan, score_of
 from recipes_lib.progress import progress
-from recipes_lib.seeds import check_seed
 
 METRICS = ("train_loss", "valid_loss", "valid_accuracy")
 
@@ -80,11 +81,12 @@ def fit(
     >>> fit(net, splits, num_steps=100, batch_size=64, lr=0.1, schedule=schedules.cosine())
     """
     order = check_seed(seed)
-    check(num_epochs, num_steps, batch_size, optimizer, hyperparameters)
+    check_settings(num_epochs, num_steps, batch_size, optimizer, hyperparameters, label_smoothing)
     check_data(splits, batch_size, loss)
     course = plan(splits.train, batch_size, num_epochs, num_steps, schedule, layer_factor)
     keep_memory()
     _lay_out(net, splits.train.x)
+    check_net(net, splits, course, batch_size, loss)
     named = {name: weight for name, weight in net.named_parameters() if weight.requires_grad}
     # Without factors one group of all weights will do: a fused update then is a single kernel.
     apart = layer_factor is not None
@@ -106,7 +108,9 @@ def fit(
             if after_step:
                 after_step(step, [0], _state(net))
         mean = torch.stack(step_losses[-length:]).mean()
-        metrics.append(torch.stack([mean, *_scores(net, splits.valid, valid_loss)]))
+        metrics.append(
+            torch.stack([mean, *_scores(_outputs(net, splits.valid), splits.valid.y, valid_loss)])
+        )
         if after_epoch:
             after_epoch(epoch, [0], _state(net))
     return History(torch.stack(metrics), torch.stack(step_losses))
@@ -137,17 +141,27 @@ def _state(net: nn.Module) -> dict[str, Tensor]:
 
 
 def evaluate(net: nn.Module, split: Split, loss: Loss = F.cross_entropy) -> tuple[float, float]:
-    """Return the mean loss and the accuracy (0 … 1) of `net` in evaluation mode."""
-    value, accuracy = torch.stack(_scores(net, split, loss)).tolist()
+    """Return the mean loss and the accuracy (0 … 1) of `net` in evaluation mode.
+
+    Raises `ValueError` for images and labels that are not what `Split` says.
+    """
+    check_images(split)
+    outputs = _outputs(net, split)
+    if loss is F.cross_entropy:
+        check_labels(split, "the labels", outputs.shape[1])
+    value, accuracy = torch.stack(_scores(outputs, split.y, loss)).tolist()
     return value, accuracy
 
 
 @torch.no_grad()
-def _scores(net: nn.Module, split: Split, loss: Loss) -> tuple[Tensor, Tensor]:
+def _outputs(net: nn.Module, split: Split) -> Tensor:
     net.eval()
     # In parts, so that the activations of a large split fit in memory.
-    outputs = torch.cat([net(x) for x in split.x.split(1024)])
-    return loss(outputs, split.y), (outputs.argmax(1) == split.y).to(outputs.dtype).mean()
+    return torch.cat([net(x) for x in split.x.split(1024)])
+
+
+def _scores(outputs: Tensor, y: Tensor, loss: Loss) -> tuple[Tensor, Tensor]:
+    return loss(outputs, y), (outputs.argmax(1) == y).to(outputs.dtype).mean()
 
 
 def has_convolutions(net: nn.Module) -> bool:

@@ -90,6 +90,15 @@ def test_erase_blanks_one_rectangle_of_at_most_its_share(x):
     assert torch.equal(erase(p=0.0)(x, Y)[0], x)
 
 
+def test_erased_rectangles_are_from_a_third_to_three_times_as_high_as_wide():
+    torch.manual_seed(0)
+    blank = erase(share=0.25, p=1.0)(torch.ones(2000, 1, 96, 96), Y)[0][:, 0] == 0
+    high, wide = (blank.any(side).sum(1) for side in (2, 1))
+    form = (high / wide)[(high > 9) & (wide > 9)]
+    assert 0.28 < form.min() < 0.4
+    assert 2.5 < form.max() < 3.5
+
+
 def test_bad_shares_are_named():
     for make, what in (
         (lambda: flip(2), "p is 2"),

@@ -1,11 +1,14 @@
 """Real servers on loopback: they answer, they are refused, they are always gone afterwards."""
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ import psutil
 import pytest
 from conftest import Invoke, recipe
 
-from recipes_lib.deploy.client import ask, load_test
+from recipes_lib.book.notebook import read_notebook
+from recipes_lib.deploy.client import HOST, ask, load_test
 from recipes_lib.deploy.serve import free_ports, program_path, serving, torchserve_lacks
 
 pytestmark = [
@@ -86,6 +90,56 @@ def test_ports_are_free_and_differ() -> None:
     ports = free_ports(5)
     assert len(set(ports)) == 5
     assert all(closed(port) for port in ports)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS has but one loopback address")
+def test_ports_are_those_of_the_loopback_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as here,
+        socket.create_server(("127.0.0.2", 0)) as elsewhere,
+    ):
+        ports = [one.getsockname()[1] for one in (here, elsewhere)]
+        monkeypatch.setattr("random.SystemRandom.sample", lambda self, among, count: ports)
+        assert free_ports() == ports[1:]
+        with pytest.raises(OSError, match="fewer than 2 ports are free"):
+            free_ports(2)
+
+
+def test_what_cannot_be_asked_for_is_refused() -> None:
+    with pytest.raises(ValueError, match="count is 0; give a whole number from 1"):
+        free_ports(0)
+    with pytest.raises(ValueError, match="clients is 0; give a whole number from 1"):
+        load_test(1, "/", [b"[1]"], clients=0)
+    with pytest.raises(ValueError, match="there are no bodies to post; give at least one"):
+        load_test(1, "/", [], clients=1)
+
+
+def test_this_machine_alone_is_asked() -> None:
+    assert ip_address(HOST).is_loopback
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_server_that_listens_to_other_machines_is_refused(tmp_path: Path, host: str) -> None:
+    [port] = free_ports()
+    command = [sys.executable, "-m", "http.server", port, "-b", host]
+    with (
+        pytest.raises(RuntimeError, match=f"listens to other machines, at {host}; bind it to 127"),
+        serving(command, port, str(tmp_path)),
+    ):
+        pass
+    assert closed(port)
+
+
+def test_no_address_that_code_names_is_open_to_other_machines() -> None:
+    root = Path(__file__).parents[1]
+    texts = [path.read_text(encoding="utf-8") for path in root.glob("[rb]*/**/*.py")]
+    for path in root.glob("chapters/*.ipynb"):
+        cells = read_notebook(path).cells
+        texts += [cell.source for cell in cells if cell.cell_type == "code"]
+    number = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])"
+    found = {address for text in texts for address in re.findall(number, text)}
+    assert "127.0.0.1" in found
+    assert [address for address in found if not ip_address(address).is_loopback] == []
 
 
 def children() -> set[int]:
@@ -200,6 +254,16 @@ def test_a_load_comes_back_in_order(
     assert load.latencies.shape == (requests,)
     assert (load.latencies > 0).all()
     assert np.isfinite(load.per_second)
+
+
+def test_a_load_tells_how_many_answers_came_a_second(
+    echo: tuple[list[str], int], tmp_path: Path
+) -> None:
+    command, port = echo
+    with serving(command, port, tmp_path):
+        load = load_test(port, "/", [b"[1]"] * 100, clients=1)
+    # One client waits for each answer, so that nearly all the time passes in requests.
+    assert 0.2 < load.per_second * load.latencies.sum() / 100 <= 1
 
 
 def test_a_load_tells_of_a_refusal(echo: tuple[list[str], int], tmp_path: Path) -> None:

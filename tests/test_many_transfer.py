@@ -74,3 +74,15 @@ def test_whole_nets_begin_with_the_heads_of_their_seeds(net, images):
     for row, other in ((0, 1), (1, 0)):
         wanted = heads.net(other)[-1].weight
         torch.testing.assert_close(tuned.net(row).head.weight, wanted, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["heads", "whole"])
+def test_adamw_trains_unless_another_is_named(net, features, images, kind):
+    def losses(**own):
+        runs, how = grid(lr=[0.1], seed=[3]), {"num_steps": 5, "batch_size": 16, **own}
+        if kind == "heads":
+            return fit_heads(lambda seed: features, runs, **how).step_losses
+        return fit_whole(net, lambda seed: images, runs, **how).step_losses
+
+    assert losses().equal(losses(optimizer="adamw"))
+    assert not losses().equal(losses(optimizer="adam"))

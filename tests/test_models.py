@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from recipes_lib.nets.models import LSTM, cnn, mlp
 
@@ -24,3 +25,12 @@ def test_the_unrolled_lstm_is_torch_s() -> None:
     )
     x = torch.rand(9, 1, 6, 4)
     torch.testing.assert_close(ours(x), ours.head(theirs(x.view(9, 3, 8))[0][:, -1]))
+
+
+def test_a_cnn_is_what_it_says() -> None:
+    torch.manual_seed(0)
+    ours = cnn((1, 8, 8), 3, (4,)).eval()
+    x = torch.rand(5, 1, 8, 8)
+    conv, norm, head = ours[0], ours[1], ours[-1]
+    seen = functional.max_pool2d(norm(functional.conv2d(x, conv.weight, padding=1)).relu(), 2)
+    torch.testing.assert_close(ours(x), head(seen.flatten(1)))

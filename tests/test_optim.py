@@ -243,3 +243,10 @@ def test_an_unknown_optimizer_is_refused_with_the_nearest_name() -> None:
         rule("adan")
     with pytest.raises(ValueError, match="use one of sgd, rmsprop"):
         rule("xyzzy")
+
+
+def test_wrapped_rules_have_the_defaults_of_their_papers() -> None:
+    """Five steps and half the way for lookahead (Zhang et al. 2019); clipping is off."""
+    ahead, short = lookahead("sgd").defaults, clipped("sgd").defaults
+    assert (ahead["la_steps"], ahead["la_alpha"]) == (5, 0.5)
+    assert (short["clip_norm"], short["clip_value"]) == (float("inf"), float("inf"))

@@ -75,3 +75,11 @@ def test_torchvision_s_weights_come_apart_and_together_again(tmp_path, monkeypat
         ValueError, match="weights 'resnet' are unknown; use 'lite0' or a model of torchvision"
     ):
         pretrained("resnet")
+
+
+def test_pixels_are_scaled_as_the_weights_of_lite0_want_them() -> None:
+    """As TensorFlow's models take them: (value - 127) / 128 of values in 0 … 255."""
+    values = torch.tensor([0.0, 127.0, 255.0]).view(3, 1, 1, 1).expand(3, 3, 32, 32)
+    scaled = lite0().get_submodule("pixels")(values / 255)[:, :, 0, 0]
+    expected = torch.tensor([-127 / 128, 0.0, 1.0])[:, None].expand(3, 3)
+    torch.testing.assert_close(scaled, expected, atol=1e-6, rtol=0)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from recipes_lib.data.sets import load
 from recipes_lib.evidence import cards, claims
 from recipes_lib.evidence.claims import Protocol, RegistryError
 from recipes_lib.evidence.registry import Registry
-from recipes_lib.evidence.study import CheckError, Study
+from recipes_lib.evidence.study import SHELVES, CheckError, Study
 from recipes_lib.evidence.tuning import Metric
 
 Shown = list[dict[str, Any]]
@@ -115,23 +116,57 @@ def test_draws_are_other_nets_in_another_order(register: Any) -> None:
     assert len({tuple(numbers) for numbers in first}) == len(first)
 
 
-def test_seeds_that_torch_would_take_for_others_are_refused(register: Any) -> None:
+def test_too_many_draws_and_replicates_are_refused(register: Any) -> None:
     register()
-    with pytest.raises(ValueError, match="seed 53687 is too large; use one below 53687"):
-        study(seed=53_687)
     with pytest.raises(ValueError, match=r"draws is 9; use 1 … 8"):
         study().tune(trained({1.0: 0.8}), [{"lr": 1.0}], SCORE, draws=9)
+    with pytest.raises(RegistryError, match="'one' has 101 replicates; register 100 at most"):
+        study()._seeds(0, (101, 8))
+
+
+def drawn(base: Any, scale: str = "quick") -> list[int]:
+    """The seeds of all nets of a study, as torch's generator heeds them."""
+    one = study(seed=base, scale=scale)
+    roles = [one.tuning, one.fresh, one.again]
+    roles += [[one.apart(seed) for seed in seeds] for seeds in roles]
+    return [seed % 2**32 for seeds in roles for seed in one._drawn(seeds, 8)]
 
 
 @pytest.mark.parametrize("scale", ["quick", "full"])
-def test_replicates_of_different_roles_and_base_seeds_never_meet(register: Any, scale: str) -> None:
+def test_replicates_of_different_roles_draws_and_base_seeds_never_meet(
+    register: Any, scale: str
+) -> None:
     register()
-    studies = [study(seed=base, scale=scale) for base in (0, 1, 2, 10_007, 50_021)]
-    rows = [seeds for one in studies for seeds in (one.tuning, one.fresh, one.again)]
-    rows += [[one.apart(seed) for seed in one.fresh] for one in studies]
-    seeds = [seed for row in rows for seed in row]
+    dates = [int(day.strftime("%Y%m%d")) for day in pd.date_range("2024-01-01", "2024-12-31")]
+    few = [0, 1, 2, 9, 10, 53_686, 53_687, 53_688, 2**32, 2**40, 2**63 - 1, SHELVES + 1]
+    seeds = [seed for base in (*few, *dates) for seed in drawn(base, scale)]
     assert len(seeds) == len(set(seeds))
-    assert len(studies[0].fresh) == {"quick": 8, "full": 32}[scale]
+    assert len(study(scale=scale).fresh) == {"quick": 8, "full": 32}[scale]
+
+
+def test_dates_of_a_century_are_seeds_of_their_own(register: Any) -> None:
+    register()
+    days = pd.date_range("1970-01-01", "2069-12-31")
+    for form in ("%Y%m%d", "%d%m%Y", "%y%m%d"):
+        first = {study(seed=int(day.strftime(form))).tuning[0] for day in days}
+        assert len(first) == len(days)
+
+
+@pytest.mark.parametrize("base", [0, 7, 53_686])
+def test_a_small_base_seed_keeps_the_replicates_that_the_book_has(register: Any, base: int) -> None:
+    register()
+    one = study(seed=np.int64(base))
+    assert type(one.seed) is int
+    for role, seeds in enumerate((one.tuning, one.fresh, one.again)):
+        assert seeds[:2] == [10_000 * base + 1_000 * role, 10_000 * base + 1_000 * role + 1]
+    assert one.apart(one.fresh[0]) == 10_000 * base + 6_000
+
+
+def test_draws_of_a_date_share_its_splits(register: Any) -> None:
+    register()
+    one = study(seed=20240101)
+    for seed in one.fresh:
+        assert {one.split_of(draw) for draw in one._drawn([seed], 8)} == {seed}
 
 
 def test_settings_that_cannot_be_compared_are_refused(register: Any) -> None:
@@ -359,8 +394,8 @@ def test_the_summary_is_of_every_claim(register: Any, shown: Shown) -> None:
 def test_a_bad_setting_is_refused() -> None:
     with pytest.raises(ValueError, match=r"scale 'large' is unknown; use 'quick' or 'full'"):
         study(scale="large")
-    for seed in ("1", 1.0, True, -1):
-        with pytest.raises(ValueError, match=r"is no whole number from 0"):
+    for seed in ("1", 1.0, True, -1, 2**63):
+        with pytest.raises(ValueError, match=r"give a whole number from 0"):
             study(seed=seed)
     with pytest.raises(ValueError, match="not on this machine"):
         study(device="cuda:99")

@@ -55,3 +55,9 @@ def test_some_images_are_drawn_once_each():
     assert len(set(numbers.tolist())) == len(part) == 5
     assert (numbers % 3).equal(part.y)
     assert not part.x.equal(some(numbered(9), 5, 1).x)
+
+
+def test_images_are_drawn_apart_from_labels(splits):
+    mixed = some(splits.train, 30, 0)
+    of_classes = mixed.x[mixed.y.argsort(stable=True)]
+    assert not of_classes.equal(few(splits, 99, 0).train.x)

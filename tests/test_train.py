@@ -201,6 +201,7 @@ def test_a_bar_is_drawn_only_where_somebody_watches(monkeypatch: pytest.MonkeyPa
         return SimpleNamespace(get_ipython=lambda: shell)
 
     assert progress(range(3)).disable
+    assert not progress(range(3)).leave
     monkeypatch.setitem(sys.modules, "IPython", notebook(True))
     assert not progress(range(3)).disable
     monkeypatch.setitem(sys.modules, "IPython", notebook(False))

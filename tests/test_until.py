@@ -70,3 +70,7 @@ def test_batch_norm_trains_between_looks(splits):
     made = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
     steps(splits, 1.1, lr=0.01, make_net=lambda: made, most=6)
     assert made[0].num_batches_tracked == 6
+
+
+def test_an_accuracy_that_is_just_reached_is_reached(splits):
+    assert steps(splits, 1.0, lr=0.1, most=400) < 400

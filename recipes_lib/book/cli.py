@@ -24,6 +24,18 @@ Names = Annotated[
 ]
 
 
+def _at_home(path: Path | None) -> Path | None:
+    """Resolve `~`, which shells leave as it is in `--out=~/mine`."""
+    return path and path.expanduser()
+
+
+Executed = Annotated[
+    Path | None,
+    typer.Option(
+        callback=_at_home, help="Folder of the executed notebooks; default: _build/executed."
+    ),
+]
+
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, help=__doc__)
 
 
@@ -73,10 +85,7 @@ def run(
             "default: RAY_ADDRESS, else one here."
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the executed notebooks; default: _build/executed."),
-    ] = None,
+    out: Executed = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a verdict differs from the book's.")
     ] = False,
@@ -107,11 +116,6 @@ def _exit_code(outcomes: list[report.Outcome], differs: bool) -> int:
     return 130 if "interrupted" in statuses else int(differs or "failed" in statuses)
 
 
-Executed = Annotated[
-    Path | None, typer.Option(help="Folder of the executed notebooks; default: _build/executed.")
-]
-
-
 @app.command()
 def check(
     names: Names = None,
@@ -120,7 +124,10 @@ def check(
     ] = False,
     executed: Annotated[
         Path | None,
-        typer.Option(help="Check the outputs of the executed notebooks in this folder instead."),
+        typer.Option(
+            callback=_at_home,
+            help="Check the outputs of the executed notebooks in this folder instead.",
+        ),
     ] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail on timings that are undecided here, too.")

@@ -3,6 +3,7 @@ again.
 """
 
 import json
+import os
 import platform
 from collections.abc import Mapping
 from functools import cache
@@ -14,6 +15,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from recipes_lib.book.notebook import tags
+from recipes_lib.book.parameters import OUTPUTS
 from recipes_lib.book.project import Recipe
 from recipes_lib.book.reach import Library
 from recipes_lib.evidence.registry import Registry
@@ -36,15 +38,15 @@ def source_digest(notebook: Any) -> str:
 
 def fingerprint(recipe: Recipe, parameters: Mapping[str, Any], registry: Registry) -> str:
     """Digest the cells, the merged parameters, the modules that the cells reach, what is registered
-    of the recipe, the versions and the reader's data folders.
+    of the recipe, the versions and the reader's own data.
     """
     cells = [(cell.cell_type, tags(cell), cell.source) for cell in recipe.notebook.cells]
     modules = LIBRARY.reach(source for kind, _, source in cells if kind == "code")
     registered = [registry.protocols.get(recipe.name), registry.of(recipe.name)]
     folders = {
-        value: _contents(value)
-        for value in parameters.values()
-        if isinstance(value, str) and "/" in value
+        value: _contents(Path(value))
+        for name, value in parameters.items()
+        if name not in OUTPUTS and isinstance(value, str) and Path(value).is_absolute()
     }
     known = [sorted(parameters.items()), modules, registered, versions(), folders]
     return _digest([cells, *known])
@@ -60,12 +62,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 
-def _contents(folder: str) -> list[tuple[str, int, int]]:
-    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
-    return [
-        (str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns)
-        for path in files
-    ]
+def _contents(root: Path) -> list[tuple[str, int, int]]:
+    """List the file, or the files of a folder and of those that it links to, size and time each."""
+    files, seen = [root], set()
+    for folder, inside, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            inside.clear()  # a link that leads back
+            continue
+        seen.add(real)
+        files += [Path(folder, name) for name in names]
+    found = [(path, path.stat()) for path in sorted(files) if path.is_file()]
+    return [(str(path), about.st_size, about.st_mtime_ns) for path, about in found]
 
 
 def _digest(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The parameters that a reader gives: known, of the right type, and usable on this machine."""
 
 import ast
+import os
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 from recipes_lib.book.errors import BookError, nearest
 from recipes_lib.book.project import Recipe
+from recipes_lib.given import check_seed
 
 SCALES = ("quick", "full")
+OUTPUTS = ("save_to",)  # paths that a run writes to
 
 
 def choose(recipe: Recipe, given: Mapping[str, str]) -> dict[str, Any]:
@@ -29,7 +32,10 @@ def _value(recipe: Recipe, name: str, text: str) -> Any:
         kind = type(default).__name__
         takes = f"parameter {name!r} of {recipe.name!r} takes {kind}, not {text!r}"
         raise BookError(f"{takes}; try {name} {default}") from error
-    return CHECKS[name](value) if name in CHECKS else value
+    try:
+        return CHECKS[name](value) if name in CHECKS else value
+    except ValueError as error:
+        raise BookError(str(error)) from error
 
 
 def _typed(text: str, default: Any) -> Any:
@@ -63,23 +69,50 @@ def _device(device: str) -> str:
     return device
 
 
-@cache
 def _dataset(dataset: str) -> str:
-    folder = Path(dataset).expanduser()
-    if ("/" in dataset or "\\" in dataset) and not folder.is_dir():
-        raise BookError(
-            f"data folder {dataset} does not exist; give a folder with one sub-folder per class"
-        )
+    return _usable(dataset, Path.cwd())
+
+
+@cache
+def _usable(dataset: str, here: Path) -> str:
+    """Return the name of a data set, or, where it names a folder from `here`, the whole path.
+
+    Each kernel works in a scratch folder, where a relative path would lead nowhere.
+    """
     from recipes_lib import data
+    from recipes_lib.data.paths import given_path
 
     if dataset in data.EMBEDDED or dataset in data.TORCHVISION:
         return dataset
     try:
         data.load(dataset)
+        return str(given_path(dataset).resolve())
     except (ValueError, FileNotFoundError) as error:
         raise BookError(str(error)) from error
-    # A kernel works in a scratch folder, where a relative path would lead nowhere.
-    return str(folder.resolve())
 
 
-CHECKS: dict[str, Callable[[str], str]] = {"scale": _scale, "device": _device, "dataset": _dataset}
+def _save_to(folder: str) -> str:
+    from recipes_lib.data.paths import as_path
+
+    if not folder:
+        return ""
+    path = as_path(folder).absolute()
+    there = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise BookError(f"cannot save to {folder}: {there} is no folder to write to; give another")
+    return str(path)
+
+
+def made(parameters: Mapping[str, Any]) -> bool:
+    """Whether the model that a run was to save, if it was, is there."""
+    folder = parameters.get("save_to")
+    return not folder or (Path(folder) / "model.safetensors").is_file()
+
+
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "scale": _scale,
+    "device": _device,
+    "seed": check_seed,
+    "dataset": _dataset,
+    "save_to": _save_to,
+}

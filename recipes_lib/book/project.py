@@ -1,6 +1,7 @@
 """The book on disk: its root, its recipes in the order of `_toc.yml`, its registry of claims."""
 
 import ast
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from recipes_lib.evidence.claims import Claim, RegistryError
 from recipes_lib.evidence.registry import OTHER, PATH, Registry, read
 
 CHAPTERS = "chapters"
+DATA = "RECIPES_DATA"
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,13 @@ class Book:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What kernels need to know: the registry of a book that is not the library's own."""
+        """What kernels, in scratch folders of their own, need to know: where the data are, and the
+        registry of a book that is not the library's own.
+        """
+        data = os.environ.get(DATA)
+        known = {DATA: str(Path(data).expanduser().absolute())} if data else {}
         other = self.claims_file.exists() and self.claims_file.resolve() != PATH
-        return {OTHER: str(self.claims_file.resolve())} if other else {}
+        return known | ({OTHER: str(self.claims_file.resolve())} if other else {})
 
 
 def _recipe_names(pages: Iterable[str]) -> list[str]:

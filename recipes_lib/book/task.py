@@ -10,6 +10,7 @@ from recipes_lib.book.errors import BookError
 from recipes_lib.book.files import write_notebook
 from recipes_lib.book.fingerprint import fingerprint, source_digest
 from recipes_lib.book.notebook import claim_records, parse_notebook, read_notebook
+from recipes_lib.book.parameters import made
 from recipes_lib.book.project import Recipe
 from recipes_lib.evidence.registry import Registry
 
@@ -45,7 +46,7 @@ class Task:
 
     def unchanged(self) -> bool:
         """Whether the notebook in place is what a run would make; if so, report it as it is."""
-        if self.last.get("fingerprint") != self.fingerprint:
+        if self.last.get("fingerprint") != self.fingerprint or not made(self.parameters):
             return False
         self.outcome.status, self.outcome.seconds = "unchanged", self.last["seconds"]
         self._report(read_notebook(self.output), self.output)

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recipes_lib.given import check_share, whole
+
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -34,8 +36,8 @@ def affine(degrees: float = 0.0, shift: float = 0.0, zoom: float = 0.0) -> Augme
 
     What comes in from outside is zero.
     """
-    _share("shift", shift)
-    _share("zoom", zoom)
+    check_share("shift", shift)
+    check_share("zoom", zoom)
 
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         turn, grow, across, down = x.new_empty(4, len(x)).uniform_(-1, 1).unbind()
@@ -69,6 +71,8 @@ def warp(x: Tensor, angles: Tensor, zooms: Tensor, shifts: Tensor) -> Tensor:
 def crop(padding: int) -> Augment:
     """Pad with `padding` zero pixels on each side and cut an image of the old size anywhere."""
 
+    whole("padding", padding, 0)
+
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         windows = F.pad(x, (padding,) * 4).unfold(2, x.shape[2], 1).unfold(3, x.shape[3], 1)
         top, left = torch.randint(2 * padding + 1, (2, len(x)), device=x.device)
@@ -79,7 +83,7 @@ def crop(padding: int) -> Augment:
 
 def flip(p: float = 0.5) -> Augment:
     """Mirror left and right with probability `p`."""
-    _share("p", p)
+    check_share("p", p)
 
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return torch.where(torch.rand(len(x), 1, 1, 1, device=x.device) < p, x.flip(3), x), y
@@ -91,8 +95,8 @@ def erase(share: float = 0.25, p: float = 0.5) -> Augment:
     """Blank with probability `p` a rectangle of up to `share` of the area (Zhong et al. 2017,
     arXiv:1708.04896).
     """
-    _share("share", share)
-    _share("p", p)
+    check_share("share", share)
+    check_share("p", p)
 
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         area, form, down, across, chance = torch.rand(5, len(x), 1, 1, 1, device=x.device).unbind()
@@ -113,6 +117,8 @@ def in_groups(transform: nn.Module, size: int = 8) -> Augment:
     For those that have no batch form, such as `v2.RandAugment`: smaller groups mix more, larger
     groups cost less.
     """
+
+    whole("size", size)
 
     def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         return _InGroups.apply(x, transform, size), y
@@ -142,8 +148,3 @@ class _InGroups(torch.autograd.Function):
     ) -> tuple[Tensor, int]:
         """Lead the images of all runs, (K, N, C, H, W), through one call a group."""
         return _InGroups.apply(x.movedim(dims[0], 0), transform, size), 0
-
-
-def _share(what: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{what} is {value!r}; give a share from 0 to 1")

@@ -21,15 +21,26 @@ def is_path(name: object) -> bool:
     return by_form or os.path.lexists(text)
 
 
-def given_path(name: object) -> Path:
+def as_path(name: object) -> Path:
     """Return the path that a reader means, `~` resolved, with the separators of any system.
 
-    Raises `FileNotFoundError` where nothing is there.
+    Raises `ValueError` for a drive of Windows elsewhere.
     """
     text = given_name(name)
     if not os.path.lexists(text):
-        text = PureWindowsPath(text).as_posix()
-    path = Path(os.path.expanduser(text))  # noqa: PTH111 (leaves the home of a stranger as it is)
+        windows = PureWindowsPath(text)
+        if windows.drive.endswith(":") and os.name != "nt":
+            raise ValueError(f"{text} is a path of Windows; give one of this system")
+        text = windows.as_posix()
+    return Path(os.path.expanduser(text))  # noqa: PTH111 (leaves the home of a stranger as it is)
+
+
+def given_path(name: object) -> Path:
+    """Return the path of what a reader has, as `as_path` does.
+
+    Raises `FileNotFoundError` where nothing is there.
+    """
+    path = as_path(name)
     if not os.path.exists(path):  # noqa: PTH110 (takes names that are too long, too)
         raise FileNotFoundError(
             f"data folder {name} does not exist; give a folder with one sub-folder per class"

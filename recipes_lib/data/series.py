@@ -17,7 +17,7 @@ from recipes_lib.data.layout import changed_at, lay_out
 from recipes_lib.data.paths import given_path
 from recipes_lib.data.signals import Signal, open_signal
 from recipes_lib.data.splits import Split, Splits
-from recipes_lib.seeds import check_seed
+from recipes_lib.given import check_seed
 
 
 def load_series(

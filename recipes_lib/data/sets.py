@@ -15,8 +15,8 @@ from recipes_lib.data.embedded import EMBEDDED
 from recipes_lib.data.folders import as_images, decode, photographs
 from recipes_lib.data.paths import given_name, given_path, is_path
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.given import check_seed, whole
 from recipes_lib.names import require
-from recipes_lib.seeds import check_seed
 
 # torchvision and scikit-learn are imported where they are used: each takes longer than reading.
 TORCHVISION = {
@@ -52,6 +52,8 @@ def load(
     unusable data or a seed that is no whole number, and `FileNotFoundError` for a missing folder.
     """
     seed = check_seed(seed)
+    if image_size is not None:
+        whole("image_size", image_size)
     known = not isinstance(name, os.PathLike) and name in (*EMBEDDED, *TORCHVISION)
     if not known and is_path(name):
         return _folder(given_path(name), image_size or 64, seed, device)
@@ -73,7 +75,7 @@ def _resize(x: Tensor, image_size: int | None) -> Tensor:
 def _torchvision(
     name: str, image_size: int | None, seed: int, device: torch.device | str
 ) -> Splits:
-    root = Path(os.environ.get("RECIPES_DATA", Path.home() / ".cache" / "pytorch-recipes"))
+    root = Path(os.environ.get("RECIPES_DATA") or "~/.cache/pytorch-recipes").expanduser()
     (x, y), test, classes = _download(name, root, image_size)
     drawn = [(x[cut], y[cut]) for cut in stratified(y, 0.1, seed)]
     train, valid, test_part = (

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from recipes_lib.given import whole
+
 
 @dataclass(frozen=True)
 class Split:
-    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64.
+    """Images `x` (N, C, H, W), float32 in 0 … 1, and class indices `y` (N,), int64, which other
+    integers become.
 
     `targets` (N, …), where there are any, are what else an image is trained towards, such as the
     logits of a teacher: see `fit`. Raises `ValueError` where the lengths differ.
@@ -21,6 +24,11 @@ class Split:
     targets: Tensor | None = None
 
     def __post_init__(self) -> None:
+        x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)
+        if not y.is_floating_point() and not y.is_complex():
+            y = y.long()
+        object.__setattr__(self, "x", x)
+        object.__setattr__(self, "y", y)
         if len({len(part) for part in self.parts}) > 1:
             lengths = ", ".join(str(len(part)) for part in self.parts)
             raise ValueError(f"images, labels and targets differ in number: {lengths}; match them")
@@ -79,5 +87,6 @@ def batches(
     The last is smaller where `batch_size` does not divide N. One permutation and one gather serve
     the whole epoch: indexing each batch by itself costs more than a small net's step.
     """
+    size = whole("batch_size", batch_size)
     order = torch.randperm(len(split), generator=generator).to(split.y.device)
-    yield from zip(*(part[order].split(batch_size) for part in split.parts), strict=True)
+    yield from zip(*(part[order].split(size) for part in split.parts), strict=True)

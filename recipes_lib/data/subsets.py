@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from recipes_lib.data.splits import Split, Splits
+from recipes_lib.given import whole
 from recipes_lib.seeds import stream
 
 
@@ -32,6 +33,7 @@ def few(splits: Splits, labels: int, seed: int) -> Splits:
 
     `seed` draws which; fewer labels of one seed are among those of more.
     """
+    whole("labels", labels)
     mixed = torch.randperm(len(splits.train), generator=stream("labels", seed))
     y = splits.train.y.cpu()[mixed]
     rows = torch.cat([mixed[y == label][:labels] for label in y.unique()])
@@ -40,5 +42,6 @@ def few(splits: Splits, labels: int, seed: int) -> Splits:
 
 def some(split: Split, size: int, seed: int) -> Split:
     """Return `size` images of a part, or all that it has; `seed` draws which."""
+    whole("size", size)
     rows = torch.randperm(len(split), generator=stream("images", seed))[:size]
     return split.at(rows.to(split.y.device))

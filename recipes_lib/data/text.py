@@ -19,7 +19,7 @@ from recipes_lib.data.parts import NAMES, parts_of
 from recipes_lib.data.paths import given_path
 from recipes_lib.data.tables import ENDINGS, read_table
 from recipes_lib.data.tree import read_folder, refuse_archive
-from recipes_lib.seeds import check_seed
+from recipes_lib.given import check_seed
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from http.client import HTTPConnection
 import numpy as np
 from numpy.typing import NDArray
 
+from recipes_lib.given import whole
+
 HOST = "127.0.0.1"  # this machine alone
 
 
@@ -51,7 +53,9 @@ def load_test(
     Raises `RuntimeError` for an answer that is not 200, and `TimeoutError` for one that does not
     come in time.
     """
-    clients = min(clients, len(bodies))
+    if not bodies:
+        raise ValueError("there are no bodies to post; give at least one")
+    clients = min(whole("clients", clients), len(bodies))
 
     def client(turn: int) -> list[tuple[float, str]]:
         with closing(HTTPConnection(HOST, port, timeout=timeout)) as connection:

@@ -11,10 +11,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
+from ipaddress import ip_address
 from pathlib import Path
 from random import SystemRandom
 
+import psutil
+
 from recipes_lib.deploy.client import HOST, ask
+from recipes_lib.given import whole
 
 # Waits until its input ends, which it does when we close it and when we are no more, and kills the
 # group of processes.
@@ -25,6 +29,7 @@ def free_ports(count: int = 1) -> list[int]:
     """Draw ports of the loopback address that nobody uses, below those that systems lend to
     outgoing connections.
     """
+    whole("count", count)
     free: list[int] = []
     for port in SystemRandom().sample(range(20_000, 32_000), 12_000):
         with socket.socket() as probe, suppress(OSError):
@@ -39,7 +44,7 @@ def free_ports(count: int = 1) -> list[int]:
 def serving(
     command: Sequence[object],
     port: int,
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     path: str = "/",
     timeout: float = 120.0,
@@ -49,11 +54,13 @@ def serving(
     with 200.
 
     The server, and whatever it starts in its process group, is killed however the block ends, even
-    where this process is killed. Its output goes to `folder/server.log`, its temporary files to
-    `folder`. Linux and macOS. Raises `OSError` where the port is taken, `RuntimeError` where the
-    server ends before it answers, and `TimeoutError` where it does not answer in time. To an
-    exception in the block it adds the end of the log.
+    where this process is killed. It has to listen to this machine alone. Its output goes to
+    `folder/server.log`, its temporary files to `folder`. Linux and macOS. Raises `OSError` where
+    the port is taken, `RuntimeError` where the server ends before it answers or listens to other
+    machines, and `TimeoutError` where it does not answer in time. To an exception in the block it
+    adds the end of the log.
     """
+    folder = Path(folder)
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise OSError(f"port {port} is taken; another server would answer")
@@ -79,6 +86,7 @@ def serving(
         )
         try:
             _wait_until_ready(server, port, path, timeout)
+            _refuse_other_machines(server, port)
             yield server.pid
         except Exception as error:
             error.add_note(
@@ -103,6 +111,19 @@ def _wait_until_ready(
     if server.poll() is not None:
         raise RuntimeError(f"the server ended with code {server.returncode}")
     raise TimeoutError(f"the server did not answer within {timeout:g} s")
+
+
+def _refuse_other_machines(server: "subprocess.Popen[bytes]", port: int) -> None:
+    process = psutil.Process(server.pid)
+    for one in [process, *process.children(recursive=True)]:
+        for door in one.net_connections("inet"):
+            if door.status != psutil.CONN_LISTEN or door.laddr.port != port:
+                continue
+            address = ip_address(door.laddr.ip)
+            if not (getattr(address, "ipv4_mapped", None) or address).is_loopback:
+                raise RuntimeError(
+                    f"the server listens to other machines, at {address}; bind it to {HOST}"
+                )
 
 
 def _kill_group(server: "subprocess.Popen[bytes]", patience: float = 10.0) -> None:

@@ -23,6 +23,7 @@ from recipes_lib.evidence.tuning import (
     retrain,
     tune,
 )
+from recipes_lib.given import check_seed
 from recipes_lib.hardware import resolve_device, stamp
 
 Choice = TypeVar("Choice")
@@ -32,6 +33,10 @@ NEW = "test images are not among those of training and validation"
 # torch's generator heeds the low 32 bits of a seed alone: they must tell all three, and the draw.
 BASE, ROLE, DRAW = 10_000, 1_000, 2**29
 NUM_SEEDS, NUM_DRAWS = DRAW // BASE, 2**32 // DRAW
+# A role has a hundred replicates at most. The other nine hundreds are for larger base seeds, dates
+# among them. Their place is a remainder: two meet only where a multiple of SHELVES is between them.
+FEW = 100
+SHELVES = NUM_SEEDS * (ROLE // FEW - 1)
 
 
 class CheckError(AssertionError):
@@ -61,10 +66,8 @@ class Study:
     def __post_init__(self) -> None:
         if self.scale not in SCALES:
             raise ValueError(f"scale {self.scale!r} is unknown; use 'quick' or 'full'")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed {self.seed!r} is no whole number from 0; use 0, 1, 2, …")
-        if self.seed >= NUM_SEEDS:
-            raise ValueError(f"seed {self.seed} is too large; use one below {NUM_SEEDS}")
+        self.seed = check_seed(self.seed)
+        self.dataset = str(self.dataset)
         self.device = resolve_device(str(self.device))
 
     @property
@@ -99,8 +102,12 @@ class Study:
         return self._seeds(2, self.protocol.fresh)
 
     def _seeds(self, role: int, counts: tuple[int, int]) -> list[int]:
-        first = BASE * self.seed + ROLE * role
-        return [first + replicate for replicate in range(self.pick(*counts))]
+        place = self.seed if self.seed < NUM_SEEDS else NUM_SEEDS + self.seed % SHELVES
+        shelf, row = divmod(place, NUM_SEEDS)
+        first, count = BASE * row + ROLE * role + FEW * shelf, self.pick(*counts)
+        if count > FEW:
+            raise RegistryError(f"{self.recipe!r} has {count} replicates; register {FEW} at most")
+        return [first + replicate for replicate in range(count)]
 
     @staticmethod
     def apart(seed: int) -> int:

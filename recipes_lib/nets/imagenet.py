@@ -3,6 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,11 @@ def pretrained(name: str, num_classes: int | None = None) -> nn.Sequential:
 
 
 def save(
-    net: nn.Sequential, name: str, folder: Path, classes: Sequence[str], image_size: int
+    net: nn.Sequential,
+    name: str,
+    folder: str | PathLike[str],
+    classes: Sequence[str],
+    image_size: int,
 ) -> None:
     """Save a net of `pretrained(name)` as model.safetensors, with model.json: all that it takes to
     use it.
@@ -80,6 +85,7 @@ def save(
         "classes": list(classes),
     }
     about |= {"image_size": image_size, "mean": scaling.mean, "std": scaling.std}
+    folder = Path(folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
     save_file({key: _whole(value) for key, value in named.items()}, folder / "model.safetensors")
     (folder / "model.json").write_text(json.dumps(about, indent=1), encoding="utf-8")

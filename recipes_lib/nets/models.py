@@ -6,10 +6,13 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
+from recipes_lib.given import whole
+
 
 def mlp(shape: tuple[int, ...], num_classes: int, hidden: tuple[int, ...] = (64,)) -> nn.Sequential:
     """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes)."""
-    sizes = (prod(shape), *hidden)
+    whole("num_classes", num_classes)
+    sizes = (prod(shape), *_sizes("hidden", hidden))
     layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
     return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], num_classes))
 
@@ -20,6 +23,11 @@ def cnn(
     """Build a net of 3×3 convolutions, each normalized and halving the image: (N, C, H, W) to (N,
     num_classes).
     """
+    whole("num_classes", num_classes)
+    pixels = prod(size >> len(_sizes("channels", channels)) for size in shape[1:])
+    if not pixels:
+        found = " × ".join(map(str, shape[1:]))
+        raise ValueError(f"images of {found} pixels are too small for {len(channels)} stages")
     stages = [
         layer
         for before, after in pairwise((shape[0], *channels))
@@ -30,7 +38,6 @@ def cnn(
             nn.MaxPool2d(2),
         )
     ]
-    pixels = prod(size >> len(channels) for size in shape[1:])
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(channels[-1] * pixels, num_classes))
 
 
@@ -46,7 +53,11 @@ class LSTM(nn.Module):
         self, shape: tuple[int, ...], num_classes: int, hidden: int = 32, width: int | None = None
     ) -> None:
         super().__init__()
-        self.width = width or shape[-1]
+        for what, size in (("num_classes", num_classes), ("hidden", hidden)):
+            whole(what, size)
+        self.width = shape[-1] if width is None else whole("width", width)
+        if prod(shape) % self.width:
+            raise ValueError(f"width is {width}; give a divisor of the {prod(shape)} values")
         self.gates = nn.Linear(self.width + hidden, 4 * hidden)
         self.head = nn.Linear(hidden, num_classes)
 
@@ -58,3 +69,9 @@ class LSTM(nn.Module):
             memory = forget.sigmoid() * memory + take.sigmoid() * new.tanh()
             state = give.sigmoid() * memory.tanh()
         return self.head(state)  # type: ignore[no-any-return]
+
+
+def _sizes(what: str, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    if isinstance(sizes, int):
+        raise ValueError(f"{what} is {sizes}; give the sizes of the layers, as ({sizes},)")
+    return tuple(whole(f"a size in {what}", size) for size in sizes)

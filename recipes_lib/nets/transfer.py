@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recipes_lib.given import check_seed
 from recipes_lib.seeds import stream
 
 
@@ -101,7 +102,7 @@ def random_twin(net: nn.Sequential, x: Tensor, seed: int) -> nn.Sequential:
     """
     twin = deepcopy(net)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+        torch.manual_seed(check_seed(seed))
         for layer in twin.modules():
             if callable(reset := getattr(layer, "reset_parameters", None)):
                 reset()

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 
+from recipes_lib.given import number, whole
+
 Schedule = Callable[[int, int], float]
 
 
@@ -13,6 +15,7 @@ def constant() -> Schedule:
 
 def step(step_size: int, gamma: float = 0.1) -> Schedule:
     """Multiply the rate by `gamma` every `step_size` steps (`StepLR`)."""
+    whole("step_size", step_size)
     return lambda step, num_steps: gamma ** (step // step_size)
 
 
@@ -25,6 +28,8 @@ def range_test(start: float = 1e-6) -> Schedule:
     """Grow the rate exponentially from `start` times the peak to the peak (Smith 2017, section
     3.3).
     """
+    if not number("start", start) > 0:
+        raise ValueError(f"start is {start!r}; give a number above 0")
     return lambda step, num_steps: start ** (1 - step / max(num_steps - 1, 1))
 
 
@@ -38,10 +43,12 @@ def cosine() -> Schedule:
     return lambda step, num_steps: _anneal(1, 0, step / num_steps)
 
 
-def cyclical(step_size: int, floor: float = 0.1) -> Schedule:
+def cyclical(step_size: float, floor: float = 0.1) -> Schedule:
     """Rise from `floor` to the peak in `step_size` steps, fall as long, and repeat (`CyclicLR`;
     Smith 2017).
     """
+    if not number("step_size", step_size) > 0:
+        raise ValueError(f"step_size is {step_size!r}; give a number of steps above 0")
     return lambda step, num_steps: 1 - (1 - floor) * abs(1 - step / step_size % 2)
 
 
@@ -51,6 +58,12 @@ def one_cycle(
     """Rise to the peak once, then fall far below the start (`OneCycleLR`; Smith & Topin 2018);
     momentum stays.
     """
+
+    for what, value in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+        if not number(what, value) > 0:
+            raise ValueError(f"{what} is {value!r}; give a number above 0")
+    if not 0 <= number("pct_start", pct_start) < 1:
+        raise ValueError(f"pct_start is {pct_start!r}; give a share from 0 to below 1")
 
     def factor(step: int, num_steps: int) -> float:
         # As torch's OneCycleLR counts: the peak falls on step pct_start * num_steps - 1.
@@ -63,10 +76,10 @@ def one_cycle(
 
 
 def warm_up(num_warm: int, start: float = 1 / 3, *, then: Schedule) -> Schedule:
-    """Rise linearly from `start` for `num_warm` steps, then follow `then` (`LinearLR` in a
+    """Rise linearly from `start` for `num_warm` steps, if any, then follow `then` (`LinearLR` in a
     `SequentialLR`).
     """
-    rise = (1 - start) / num_warm
+    rise = (1 - start) / max(whole("num_warm", num_warm, 0), 1)
     return lambda step, num: (
         start + rise * step if step < num_warm else then(step - num_warm, num - num_warm)
     )

@@ -1,12 +1,14 @@
 """torch's own optimizers, with the hyperparameters of our rules."""
 
 from collections.abc import Iterable, Sequence
+from math import isinf
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
+from recipes_lib.given import number, whole
 from recipes_lib.optim.rules import Rule
 
 
@@ -27,8 +29,13 @@ def stock_optimizer(
     """Build torch's own optimizer, fused where torch has that for the device.
 
     `apart` makes each weight that is trained a group, so that `set_rate` can tell them apart.
+    Raises `ValueError` for hyperparameters that make no sense.
     """
-    chosen: dict[str, Any] = {**kind.defaults, **hyperparameters}
+    chosen: dict[str, Any] = {**kind.defaults}
+    for name, value in hyperparameters.items():
+        chosen[name] = number(name, value)
+        if isinf(chosen[name]) and not isinf(kind.defaults[name]):
+            raise ValueError(f"{name} is {value!r}; give a finite number")
     if "beta1" in chosen:
         chosen["betas"] = (chosen.pop("beta1"), chosen.pop("beta2"))
     if "nesterov" in chosen:
@@ -52,6 +59,7 @@ def stock_optimizer(
 def _look_ahead(
     stepper: torch.optim.Optimizer, weights: Sequence[Tensor], steps: int, alpha: float
 ) -> None:
+    whole("la_steps", steps)
     slow, count = [weight.detach().clone() for weight in weights], 0
 
     @torch.no_grad()
@@ -69,6 +77,10 @@ def _look_ahead(
 def _clip(
     stepper: torch.optim.Optimizer, weights: Sequence[Tensor], norm: float, value: float
 ) -> None:
+    for what, limit in (("clip_norm", norm), ("clip_value", value)):
+        if limit < 0:
+            raise ValueError(f"{what} is {limit!r}; give a number from 0, or inf")
+
     def clip(*_: object) -> None:
         clip_grad_norm_(weights, norm)
         clip_grad_value_(weights, value)

@@ -1,7 +1,7 @@
 """Train many nets at once, each with its own seed, rate, momentum, decay, smoothing and order."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from recipes_lib.checks import check_data, check_net, check_settings
 from recipes_lib.data.augment import Augment
 from recipes_lib.data.splits import Splits
+from recipes_lib.given import plain, whole
 from recipes_lib.names import require
 from recipes_lib.optim.rules import Rule, rule
 from recipes_lib.optim.schedules import Schedule
-from recipes_lib.plan import LayerFactor, Loss, Observer, check, check_data, plan, score_of
+from recipes_lib.plan import LayerFactor, Loss, Observer, plan, score_of
 from recipes_lib.sweep.runs import MakeNet, Run, Runs, Trained, seed_of, seeded_net
 from recipes_lib.sweep.stacked import train_stacked
 from recipes_lib.sweep.strategy import STRATEGIES, choose
@@ -68,21 +70,25 @@ def fit_many(
     draw = (lambda seed: splits) if isinstance(splits, Splits) else splits
     require("strategy", [strategy], STRATEGIES)
     require("engine", [engine], ENGINES)
+    if num_workers is not None:
+        whole("num_workers", num_workers)
     if engine != "here" and (after_step or after_epoch):
         raise ValueError(f"engine {engine!r} observes in other processes; use 'here' to observe")
     kind = rule(optimizer)
     length: Arguments = {
         "num_epochs": num_epochs,
         "num_steps": num_steps,
-        "batch_size": batch_size,
+        "batch_size": whole("batch_size", batch_size),
     }
+    runs = _plain(runs)
     # Bad data and settings are refused here, before the first step of any run.
     drawn = _draw_and_check(draw, runs, loss, optimizer=kind, **length)
     train = drawn[seed_of(runs[0])].train
     pace: Arguments = {**length, "schedule": schedule, "layer_factor": layer_factor}
     # A net that is thrown away, to see what kind it is.
-    total, net = len(plan(train, **pace).factors), seeded_net(make_net, seed_of(runs[0]))
-    chosen, why = choose(strategy, net, kind, len(runs), total, train.x[:1])
+    course, net = plan(train, **pace), seeded_net(make_net, seed_of(runs[0])).to(train.x.device)
+    check_net(net, drawn[seed_of(runs[0])], course, batch_size, loss)
+    chosen, why = choose(strategy, net, kind, len(runs), len(course.factors), train.x[:1])
     how: Arguments = {**pace, "optimizer": kind, "loss": loss, "augment": augment}
     how |= {"after_step": after_step, "after_epoch": after_epoch}
     work = partial(_trainer(chosen), make_net, **how)
@@ -105,17 +111,23 @@ def _stack(runs: Sequence[Trained]) -> Trained:
     return {name: torch.stack([run[name] for run in runs]) for name in runs[0]}
 
 
+def _plain(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with Python's own numbers. Raises `ValueError` where there are none."""
+    if odd := [run for run in runs if not isinstance(run, Mapping)]:
+        raise ValueError(f"a run is {odd[0]!r}; give a dict each, as grid(lr=[0.1]) does")
+    if not len(runs):
+        raise ValueError("runs is empty; give at least one, as grid(lr=[0.1]) does")
+    return [{name: plain(value) for name, value in run.items()} for run in runs]
+
+
 def _draw_and_check(
     draw: Callable[[int], Splits], runs: Sequence[Run], loss: Loss, **how: Any
 ) -> dict[int, Splits]:
-    if not runs:
-        raise ValueError("runs is empty; give at least one, as grid(lr=[0.1]) does")
     drawn: dict[int, Splits] = {}
     for run in runs:
-        hyperparameters = {
-            name: value for name, value in run.items() if name not in ("seed", "label_smoothing")
-        }
-        check(hyperparameters=hyperparameters, **how)
+        own = {name: value for name, value in run.items() if name != "seed"}
+        smoothing = own.pop("label_smoothing", 0.0)
+        check_settings(hyperparameters=own, label_smoothing=smoothing, **how)
         seed = seed_of(run)  # runs of one seed share its splits, which are drawn once
         drawn[seed] = drawn.get(seed) or draw(seed)
     for splits in drawn.values():

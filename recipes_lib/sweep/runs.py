@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from recipes_lib.data.splits import Splits
+from recipes_lib.given import check_seed, plain
 from recipes_lib.plan import Loss
-from recipes_lib.seeds import check_seed
 from recipes_lib.train import evaluate
 
 if TYPE_CHECKING:
@@ -26,13 +26,21 @@ MakeNet = Callable[..., nn.Module]
 
 
 def grid(**values: Iterable[Any]) -> list[Run]:
-    """Return every combination: `grid(lr=[0.1, 1.0], seed=range(8))` gives 16 runs."""
-    return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
+    """Return every combination: `grid(lr=[0.1, 1.0], seed=range(8))` gives 16 runs.
+
+    Scalars of NumPy and torch become Python's own. Raises `ValueError` for values that are no list.
+    """
+    for name, given in values.items():
+        single = isinstance(given, str) or getattr(given, "ndim", None) == 0
+        if single or not isinstance(given, Iterable):
+            raise ValueError(f"{name} is {given!r}; give a list of values, as {name}=[{given!r}]")
+    columns = [map(plain, given) for given in values.values()]
+    return [dict(zip(values, chosen, strict=True)) for chosen in product(*columns)]
 
 
 def seed_of(run: Run) -> int:
     """Return the seed of a run, by default 0. Raises `ValueError` for what is none."""
-    return check_seed(run.get("seed", 0))
+    return check_seed(plain(run.get("seed", 0)))
 
 
 def seeded_net(make_net: MakeNet, seed: int) -> nn.Module:

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import cross_entropy
 
+from recipes_lib.checks import check_data
 from recipes_lib.data.splits import Splits, batches
+from recipes_lib.given import whole
 from recipes_lib.optim.rules import rule
 from recipes_lib.optim.stock import stock_optimizer
 from recipes_lib.sweep.runs import MakeNet, Run, seed_of, seeded_net
@@ -33,10 +35,15 @@ def steps_until(
 
     >>> steps_until(0.8, make_net, splits, grid(lr=[1e-3], seed=range(8)), batch_size=20)
     """
+    for what, value in (("batch_size", batch_size), ("every", every), ("most", most)):
+        whole(what, value)
     how = {"batch_size": batch_size, "every": every, "most": most}
-    nets = (seeded_net(make_net, seed_of(run)) for run in runs)
-    pairs = zip(nets, runs, strict=True)
-    return np.array([_steps(accuracy, net, draw(seed_of(run)), run, **how) for net, run in pairs])
+    steps = []
+    for run in runs:
+        net, splits = seeded_net(make_net, seed_of(run)), draw(seed_of(run))
+        check_data(splits, batch_size, cross_entropy)
+        steps.append(_steps(accuracy, net, splits, run, **how))
+    return np.array(steps)
 
 
 def _steps(
