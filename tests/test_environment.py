@@ -1,15 +1,29 @@
-"""The three descriptions of the environment say the same."""
+"""The three descriptions of the environment say the same, and a resolver can do what they say.
 
+`RECIPES_REQUIRE_INDEX=1` refuses to skip where no package index answers.
+"""
+
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+from functools import cache
+from itertools import product
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch"}
+EXTRAS = ("book", "deploy", "scale", "test", "bench")
+PYTHONS = ("3.11.0", "3.11.2", "3.12", "3.13", "3.14")
+# torch's wheels want macOS 14.
+MACHINE = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_HTTP_RETRIES": "10", "UV_NO_PROGRESS": "1"}
 
 
 def test_environment_yml_holds_the_names_and_bounds_of_pyproject() -> None:
@@ -37,14 +51,71 @@ def test_no_requirement_has_an_upper_bound_but_jupyter_book() -> None:
     assert capped == {"jupyter-book"}
 
 
-def test_constraints_pin_every_requirement_exactly_and_hold_no_address() -> None:
+def pinned() -> dict[str, str]:
     lines = [
         line
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if line and line[0] != "#"
     ]
     assert all(re.fullmatch(r"[a-z0-9.-]+==[\w.]+", line) for line in lines)
-    pins = dict(line.split("==") for line in lines)
+    return dict(line.split("==") for line in lines)
+
+
+def test_constraints_pin_every_requirement_exactly_and_hold_no_address() -> None:
+    pins = pinned()
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     for need in map(Requirement, PROJECT["dependencies"] + extras):
         assert need.specifier.contains(pins[need.name.lower().replace("_", "-")]), need
+
+
+def resolve(source: str, *options: str | Path) -> subprocess.CompletedProcess[str]:
+    """What uv says of the requirements in `source`, a file, or - for a line of their own."""
+    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    assert uv, "uv is not installed; install the extra `test`"
+    # A mirror that pip was given serves uv as well.
+    index = {"UV_DEFAULT_INDEX": mirror} if (mirror := os.environ.get("PIP_INDEX_URL")) else {}
+    return subprocess.run(
+        [uv, "pip", "compile", "--no-header", "--no-annotate", *options, source],
+        input="packaging\n" if source == "-" else None,
+        env=MACHINE | index | os.environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@cache
+def index_answers() -> bool:
+    return resolve("-", "--no-deps", "--refresh").returncode == 0
+
+
+@pytest.fixture
+def index() -> None:
+    if not index_answers() and os.environ.get("RECIPES_REQUIRE_INDEX") != "1":
+        pytest.skip("no package index answers")
+
+
+@pytest.mark.usefixtures("index")
+@pytest.mark.parametrize(("python", "system"), product(PYTHONS, ("linux", "macos", "windows")))
+def test_the_constraints_hold_on_every_python_and_system(python: str, system: str) -> None:
+    machine = ["--python-version", python, "--python-platform", system]
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    options = ["--only-binary", ":all:", "--constraint", "constraints.txt", *machine, *extras]
+    found = resolve("pyproject.toml", *options)
+    assert found.returncode == 0, found.stderr
+    pins = {f"{name}=={version}" for name, version in pinned().items()}
+    lines = [re.sub(r"\[.*?\]| ;.*", "", line) for line in found.stdout.splitlines()]
+    assert [line for line in lines if line not in pins] == []
+
+
+@pytest.mark.usefixtures("index")
+def test_the_lower_bounds_can_be_installed_together() -> None:
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    options = ["--resolution", "lowest-direct", "--python-version", "3.11.0", *extras]
+    found = resolve("pyproject.toml", *options)
+    assert found.returncode == 0, found.stderr
+
+
+def test_every_extra_is_resolved() -> None:
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"])
