@@ -38,11 +38,14 @@ def main(folder: Path, extras: set[str]) -> str | None:
         # First `half`, then no `ready`: whenever this is stopped, one of them says so.
         half.write_text(",".join(sorted(extras | have)))
         ready.unlink(missing_ok=True)
-        if problem := install(folder, half.read_text()):
-            half.unlink()  # what pip refuses leaves the environment as it was
-            return problem
-        half.replace(ready)
-    return None
+        log = folder / "install.log"
+        code = install(folder, half.read_text(), log)
+        if code == 0:
+            half.replace(ready)
+            return None
+        if code > 0:  # pip refused, which leaves the environment as it was
+            half.unlink()
+    return f"{folder}: {cause(log.read_text())}; {REMEDY} (all that pip said: {log})"
 
 
 def lock(file: int, folder: Path) -> None:
@@ -55,28 +58,25 @@ def lock(file: int, folder: Path) -> None:
 
 
 def is_newer(path: Path, ready: Path) -> bool:
+    """Whether `path` was changed since the environment was made."""
     return path.stat().st_mtime > ready.stat().st_mtime
 
 
-def install(folder: Path, extras: str) -> str | None:
-    """Install the library from here, editable, in the versions of `constraints.txt`."""
+def install(folder: Path, extras: str, log: Path) -> int:
+    """Install the library, editable, in the versions of `constraints.txt`; return pip's code."""
     print(f"setting up {folder}, which takes some minutes …", flush=True)
     venv.create(folder, with_pip=True)
-    log = folder / "install.log"
     pip = [folder / "bin" / "python", "-m", "pip", "install", "--disable-pip-version-check"]
     options = ["--progress-bar", "off", "--constraint", INPUTS[1], "--editable"]
     patience = {"PIP_DEFAULT_TIMEOUT": "60", "PIP_RETRIES": "10"}
     with log.open("w") as output:
-        done = subprocess.run(
+        return subprocess.run(
             [*pip, *options, f"{ROOT}[{extras}]"],
             env=patience | os.environ,
             stdout=output,
             stderr=subprocess.STDOUT,
             check=False,
-        )
-    if done.returncode:
-        return f"{folder}: {cause(log.read_text())}; {REMEDY} (all that pip said: {log})"
-    return None
+        ).returncode
 
 
 def cause(said: str) -> str:
