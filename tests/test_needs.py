@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from recipes_lib.book.project import Book, Recipe
 
 ROOT = Path(__file__).parent.parent
 OWN = [Requirement(line) for line in metadata.requires("pytorch-recipes") or []]
+IMPORT = re.compile(r"^(import \w|from [\w.]+ import )", re.MULTILINE)
+MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
 GIVEN = {"pip", *(need.name for need in OWN if need.marker is None)}
 
 
@@ -27,18 +30,19 @@ def imported(recipe: Recipe) -> set[str]:
     """
     cells = [cell.source for cell in recipe.notebook.cells if cell.cell_type == "code"]
     text = "\n".join(cells)
-    code = [re.sub(r"^%%.*$", "", source, flags=re.M) for source in cells]
-    nodes = [
-        node for source in code if not re.search(r"^\s*%", source, re.M) for node in _walk(source)
-    ]
+    nodes = [node for source in cells for node in _walk(MAGIC.sub(r"\1pass", source))]
     names = {name.split(".")[0] for node in nodes for name in _names(node)}
     written = set(re.findall(r"(\w+)\.py\b", text))
     optional = set(re.findall(r'find_spec\("(\w+)"\)', text))
     return names - written - optional - sys.stdlib_module_names - {"recipes_lib"}
 
 
-def _walk(source: str) -> list[ast.AST]:
-    return list(ast.walk(ast.parse(source)))
+def _walk(source: str) -> Iterator[ast.AST]:
+    """All nodes, those of the files that stand in strings as well."""
+    for node in ast.walk(ast.parse(source)):
+        yield node
+        if isinstance(node, ast.Constant) and IMPORT.search(str(node.value)):
+            yield from ast.walk(ast.parse(node.value))
 
 
 def _names(node: ast.AST) -> list[str]:
