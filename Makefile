@@ -31,7 +31,7 @@ bench: .venv/ready
 	@$(ENVIRONMENT) bench
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
-# The lower bounds of pyproject.toml, installed as they stand there: what the tests need, they say.
+# The lower bounds of pyproject.toml, installed as they stand there.
 lowest:
 	@"$(PYTHON)" -c 'import sys; $(NEEDED)'
 	"$(PYTHON)" -m venv --clear .venv-lowest
