@@ -1,8 +1,11 @@
 # `make book` and `make test` set up all they need in .venv: Python 3.11 or newer, git and make are enough.
 PYTHON ?= python3
 BIN := .venv/bin
+LOWEST := .venv-lowest/bin
+NEEDED := sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")
+ENVIRONMENT = "$(PYTHON)" .ci/environment.py .venv
 
-.PHONY: book run pages test lint bench clean
+.PHONY: book run pages test lint bench lowest clean
 .DELETE_ON_ERROR:
 
 # One after the other, and the pages also where a recipe failed: the exit code says that it did.
@@ -25,14 +28,20 @@ lint: .venv/ready
 	$(BIN)/mypy
 
 bench: .venv/ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@$(ENVIRONMENT) bench
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks
 
+# The lower bounds of pyproject.toml, installed as they stand there.
+lowest:
+	@"$(PYTHON)" -c 'import sys; $(NEEDED)'
+	"$(PYTHON)" -m venv --clear .venv-lowest
+	$(LOWEST)/python -m pip install --quiet uv
+	$(LOWEST)/uv pip install --python $(LOWEST)/python --resolution lowest-direct --editable '.[book,deploy,scale,test]'
+	OMP_NUM_THREADS=1 $(LOWEST)/python -m pytest
+
 .venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[book,deploy,scale,test]'
-	touch $@
+	@"$(PYTHON)" -c 'import sys; $(NEEDED)'
+	@$(ENVIRONMENT) book,deploy,scale,test
 
 clean:
-	rm -rf .venv _build
+	rm -rf .venv .venv-lowest _build

@@ -13,12 +13,13 @@ import nbformat
 import pytest
 import yaml
 from conftest import CLAIMS, Invoke, good_recipe, write_book
+from filelock import FileLock, Timeout
 from nbformat import v4
 from test_benchmarks import small_record
 from typer.testing import CliRunner
 
 from benchmarks.__main__ import write
-from recipes_lib.book.build import repository
+from recipes_lib.book.build import build, repository
 from recipes_lib.book.cli import app
 from recipes_lib.book.executed import Executed
 from recipes_lib.book.gallery import short_answer
@@ -162,6 +163,14 @@ def test_a_page_begins_with_the_answer_and_folds_the_laboratory(book: Path) -> N
     assert folded == {source for source in code if "summary" not in source}
     (gone,) = [cell.source for cell in cells if "remove-cell" in cell.metadata.get("tags", [])]
     assert gone == "study.summary()"
+
+
+def test_two_builds_at_once_share_no_stage(book: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second one comes to nothing before the first is through."""
+    monkeypatch.setattr("recipes_lib.book.build._draw", lambda *_: pytest.fail("it did not wait"))
+    monkeypatch.setattr("recipes_lib.book.build.FileLock", lambda path: FileLock(path, timeout=0.1))
+    with FileLock(book / "_build" / "build.lock"), pytest.raises(Timeout):
+        build(Book(book), book / "_build" / "executed")
 
 
 def test_code_under_solution_stays_open(book: Path) -> None:

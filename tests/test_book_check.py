@@ -461,3 +461,15 @@ def test_injected_cells_do_not_change_the_digest() -> None:
     assert source_digest(notebook) == before
     notebook.cells[1].metadata["tags"] = ["other"]
     assert source_digest(notebook) != before
+
+
+NEED = '\nfrom recipes_lib.needs import need\n\nneed("onnx", "torchao")'
+
+
+@pytest.mark.parametrize(("line", "problems_found"), [(NEED, 0), (f"{NEED}\nimport os", 1)])
+def test_a_setup_may_ask_for_optional_packages_and_stales_no_output(
+    book: Path, line: str, problems_found: int
+) -> None:
+    change(book, lambda notebook: notebook["cells"][2]["source"].append(line))
+    found = problems(Book(book), Book(book).recipes[0])
+    assert ["'setup' is not the one" in said for said in found] == [True] * problems_found

@@ -1,15 +1,27 @@
-"""The three descriptions of the environment say the same."""
+"""The three descriptions of the environment say the same, and a resolver can do what they say.
 
+`RECIPES_REQUIRE_INDEX=1` refuses to skip where no package index answers.
+"""
+
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CONDA_NAMES = {"pytorch": "torch"}
+EXTRAS = ("book", "deploy", "scale", "test", "bench")
+# torch's wheels want macOS 14.
+SETTINGS = {"MACOSX_DEPLOYMENT_TARGET": "14.0", "UV_HTTP_RETRIES": "10", "UV_NO_PROGRESS": "1"}
 
 
 def test_environment_yml_holds_the_names_and_bounds_of_pyproject() -> None:
@@ -37,14 +49,72 @@ def test_no_requirement_has_an_upper_bound_but_jupyter_book() -> None:
     assert capped == {"jupyter-book"}
 
 
-def test_constraints_pin_every_requirement_exactly_and_hold_no_address() -> None:
+def pinned() -> dict[str, str]:
     lines = [
         line
         for line in (ROOT / "constraints.txt").read_text().splitlines()
         if line and line[0] != "#"
     ]
     assert all(re.fullmatch(r"[a-z0-9.-]+==[\w.]+", line) for line in lines)
-    pins = dict(line.split("==") for line in lines)
+    return dict(line.split("==") for line in lines)
+
+
+def test_constraints_pin_every_requirement_exactly_and_hold_no_address() -> None:
+    pins = pinned()
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
     for need in map(Requirement, PROJECT["dependencies"] + extras):
         assert need.specifier.contains(pins[need.name.lower().replace("_", "-")]), need
+
+
+def resolve(*options: str) -> str:
+    """What uv would install for all extras: by what it knows already, else with the index."""
+    extras = [word for extra in EXTRAS for word in ("--extra", extra)]
+    command = ["pyproject.toml", "--no-header", "--no-annotate", *extras, *options]
+    done = uv(*command, "--offline")
+    if done.returncode:
+        if not index_answers() and os.environ.get("RECIPES_REQUIRE_INDEX") != "1":
+            pytest.skip("no package index answers")
+        done = uv(*command)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@cache
+def index_answers() -> bool:
+    return uv("-", "--no-deps", "--refresh", given="packaging").returncode == 0
+
+
+def uv(*options: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    program = shutil.which("uv", path=path)
+    assert program, "uv is not installed; install the extra `test`"
+    # A mirror that pip was given serves uv as well.
+    index = {"UV_DEFAULT_INDEX": mirror} if (mirror := os.environ.get("PIP_INDEX_URL")) else {}
+    return subprocess.run(
+        [program, "pip", "compile", *options],
+        input=given,
+        env=SETTINGS | index | os.environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("system", ["linux", "macos", "windows"])
+@pytest.mark.parametrize("python", ["3.11.0", "3.11.2", "3.12", "3.13", "3.14"])
+def test_the_constraints_hold_on_every_python_and_system(python: str, system: str) -> None:
+    machine = ["--python-version", python, "--python-platform", system]
+    pins = ["--constraint", "constraints.txt", "--only-binary", ":all:"]
+    found = resolve(*pins, *machine)
+    versions = {f"{name}=={version}" for name, version in pinned().items()}
+    lines = [re.sub(r"\[.*?\]| ;.*", "", line) for line in found.splitlines()]
+    assert [line for line in lines if line not in versions] == []
+
+
+def test_the_lower_bounds_can_be_installed_together() -> None:
+    resolve("--resolution", "lowest-direct", "--python-version", "3.11.0")
+
+
+def test_every_extra_is_resolved() -> None:
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"])

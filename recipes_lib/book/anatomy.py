@@ -28,6 +28,8 @@ MAX_WORDS = 50  # of the short answer
 MAX_MEASURING = 200  # lines of code that a reader passes between the claims and their verdicts
 ANSWER = re.compile(r"\*\*Short answer[.:]?\*\*[.:]?(.*)", re.DOTALL)
 HEADING = re.compile(r"^## (.+?)\s*$", re.MULTILINE)
+# What installs the optional packages that a recipe imports.
+NEED = re.compile(r'\nfrom recipes_lib\.needs import need\n\nneed\(("[\w-]+"(, )?)+\)$')
 # Code, links, comments and mathematics may hold settings; what is left of a text may not hold
 # results.
 NO_PROSE = re.compile(
@@ -97,8 +99,10 @@ def _parameters(cells: Sequence[Any], parameters: Mapping[str, Any]) -> Iterator
 
 
 def _setup(cells: Sequence[Any]) -> Iterator[str]:
-    if [cell.source for cell in cells if "setup" in tags(cell)] != [_template_setup()]:
-        yield f"its cell tagged 'setup' is not the one of {TEMPLATE.name}; copy that"
+    sources = [cell.source for cell in cells if "setup" in tags(cell)]
+    if [NEED.sub("", source) for source in sources] != [_template_setup()]:
+        remedy = "copy that, and `need(…)` below it is all that may follow"
+        yield f"its cell tagged 'setup' is not the one of {TEMPLATE.name}; {remedy}"
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from filelock import FileLock
 
 from recipes_lib.book import gallery, ledger, ledger_page, runs, speed
 from recipes_lib.book.errors import BookError
@@ -37,19 +38,23 @@ def build(book: Book, executed: Path, *, one_page: bool = False) -> tuple[Path, 
     A recipe that failed or was not run stands in it with a banner. Returns None where the build
     failed. Raises `BookError` for a page that is missing.
     """
+    make_writable(book.root / "_build")
+    with FileLock(book.root / "_build" / "build.lock"):  # two builds would share their stage
+        return _build(book, executed, "print" if one_page else "html")
+
+
+def _build(book: Book, executed: Path, name: str) -> tuple[Path, bool] | None:
     staged = dict(_staged(book, executed))
-    name = "print" if one_page else "html"
     html, seal = book.root / "_build" / name, book.root / "_build" / f"{name}.sha256"
     digest = _digest(staged)
     if seal.exists() and seal.read_text() == digest and (html / "index.html").exists():
         return html / "index.html", False
     stage = book.root / "_build" / "stage"
-    make_writable(stage.parent)
     shutil.rmtree(stage, ignore_errors=True)
-    for name, content in staged.items():
-        write_whole(stage / name, content)
+    for path, content in staged.items():
+        write_whole(stage / path, content)
     seal.unlink(missing_ok=True)
-    if not _draw(stage, html, "singlehtml" if one_page else "html"):
+    if not _draw(stage, html, "singlehtml" if name == "print" else "html"):
         return None
     write_whole(seal, digest)
     return html / "index.html", True

@@ -20,18 +20,20 @@ from recipes_lib.book.project import Recipe
 from recipes_lib.book.reach import Library
 from recipes_lib.evidence.registry import Registry
 
+UNMEASURED = {"injected-parameters", "setup"}
 LIBRARY = Library(Path(__file__).parents[1])
 
 
 def source_digest(notebook: Any) -> str:
     """Digest the code cells, their tags included: outputs that came from other code are stale.
 
-    A cell that papermill injected is left out: a run with other parameters keeps the digest.
+    Left out is what papermill injected, so that a run with other parameters keeps the digest, and
+    the setup, which installs and measures nothing.
     """
     code = [
         cell
         for cell in notebook.cells
-        if cell.cell_type == "code" and "injected-parameters" not in tags(cell)
+        if cell.cell_type == "code" and not UNMEASURED & set(tags(cell))
     ]
     return _digest([(tags(cell), cell.source) for cell in code])
 
