@@ -1,10 +1,23 @@
 """Optimizers on quadratics: paths that can be told by hand."""
 
+from functools import cache, partial
+
 import pytest
 import torch
 
-from recipes_lib import grid
-from recipes_lib.optim.descent import descend, steps_to_stay, travel, valleys, walk
+from recipes_lib import fit_many, grid, mlp
+from recipes_lib.data.made import texts
+from recipes_lib.optim.descent import (
+    descend,
+    excess,
+    recorded,
+    rectifier,
+    replayed,
+    steps_to_stay,
+    travel,
+    valleys,
+    walk,
+)
 
 
 def test_gradient_descent_shrinks_by_one_factor_a_step() -> None:
@@ -50,3 +63,36 @@ def test_a_path_that_does_not_swing_travels_its_distance_and_one_that_swings_mor
     way = travel(hessian, path)
     assert way[0] == pytest.approx(first.item(), rel=1e-3)
     assert way[1] > 10 * way[0]
+
+
+def test_a_regression_on_a_stream_learns_its_slopes_and_a_high_rate_does_not() -> None:
+    runs = grid(lr=[1e-5, 1e-2, 10.0], seed=[0, 1])
+    idle, learned, lost = excess(runs, num_points=2000).view(3, 2)
+    assert (learned < 0.2 * idle).all()
+    assert not (lost < 1e6).any()
+
+
+def test_the_order_of_the_points_matters() -> None:
+    runs = grid(lr=[1e-2], momentum=[0.9], seed=[0])
+    assert excess(runs) != excess(runs, mixed=True)
+
+
+def test_recorded_gradients_lead_the_same_way_again() -> None:
+    draw = cache(lambda seed: texts(seed))
+    train = partial(fit_many, partial(mlp, (1, 1, 256), 4, hidden=()), draw, num_steps=6)
+    train = partial(train, batch_size=100, optimizer="sgd")
+    runs = grid(lr=[0.5, 1.0], seed=[0])
+    grads = recorded(train, runs)
+    assert grads.shape == (2, 5, 1028)
+    assert torch.equal(grads[0, 0] == 0, grads[1, 0] == 0)
+    moved = replayed("sgd", grads, lr=0.5)
+    torch.testing.assert_close(moved, -0.5 * grads)
+    assert not torch.allclose(replayed("adam", grads, lr=0.5), moved)
+
+
+def test_the_rectifier_is_what_makes_radam_of_adam() -> None:
+    grads = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(0)).double()
+    ours, adam = (replayed(kind, grads, lr=1.0, eps=1e-30) for kind in ("radam", "adam"))
+    factor = rectifier(40)
+    assert (factor[:5] == 0).all()
+    torch.testing.assert_close(ours[:, 5:], factor[5:, None] * adam[:, 5:], rtol=0, atol=1e-9)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from recipes_lib.data.made import stream
 from recipes_lib.optim.rules import Rule, rule
 
 Runs = Sequence[Mapping[str, Any]]
@@ -87,3 +88,53 @@ def travel(hessian: Tensor, path: Tensor) -> Tensor:
     moved = torch.where(counted, side.diff(dim=1).abs(), 0.0)
     way: Tensor = moved.sum(1) / path[:, 0].norm(dim=1)
     return way
+
+
+def excess(runs: Runs, kind: str | Rule = "sgd", **how: Any) -> Tensor:
+    """Return the excess loss (K,), a mean over the last quarter, of linear regressions that see
+    the points of a `stream`, with the runs' seeds, one a step.
+    """
+    parts = zip(*(stream(run["seed"], **how) for run in runs), strict=True)
+    x, y, slopes = (torch.stack(part) for part in parts)  # (K, N, D), (K, N), (K, D)
+
+    def gradient(step: int, w: Tensor) -> Tensor:
+        return x[:, step] * ((x[:, step] * w).sum(1) - y[:, step])[:, None]
+
+    path = walk(kind, gradient, torch.zeros_like(slopes), runs, x.shape[1])
+    late = path[:, -(x.shape[1] // 4) :] - slopes[:, None]
+    return late.square().sum(-1).mean(1) / 2
+
+
+def replayed(kind: str | Rule, grads: Tensor, **setting: float) -> Tensor:
+    """Return the updates (K, num_steps, P) that an optimizer makes of recorded gradients (K,
+    num_steps, P).
+    """
+    start = torch.zeros_like(grads[:, 0])
+    path = walk(kind, lambda step, _: grads[:, step], start, [setting], grads.shape[1])
+    return path.diff(dim=1)
+
+
+def recorded(train: Callable[..., Any], runs: Runs) -> Tensor:
+    """Train by plain gradient descent, as `train=partial(fit_many, …, optimizer="sgd")` does, at a
+    constant rate, and return the gradients (K, num_steps - 1, P) after the first, on the processor.
+    They are float64, of weights that are not.
+    """
+    kept: list[Tensor] = []
+
+    def keep(step: int, rows: Sequence[int], weights: Mapping[str, Tensor]) -> None:
+        kept.append(torch.cat([weight.flatten(1).cpu() for weight in weights.values()], dim=1))
+
+    train(runs, after_step=keep)
+    rates = torch.tensor([run["lr"] for run in runs], dtype=torch.float64)
+    return -torch.stack(kept, dim=1).double().diff(dim=1) / rates[:, None, None]
+
+
+def rectifier(num_steps: int, beta2: float = 0.999) -> Tensor:
+    """Return RAdam's factor (num_steps,) on the rate at each step, 0 before it divides (Liu et al.
+    2020). No gradient enters it.
+    """
+    t, longest = torch.arange(1, num_steps + 1, dtype=torch.float64), 2 / (1 - beta2) - 1
+    length = longest - 2 * t * beta2**t / (1 - beta2**t)
+    most = (longest - 4) * (longest - 2) / longest
+    factor: Tensor = ((length - 4) * (length - 2) / length / most).clamp(min=0).sqrt()
+    return torch.where(length > 5, factor, 0.0)
