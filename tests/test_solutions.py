@@ -17,7 +17,7 @@ from recipes_lib.book.project import Book
 ROOT = Path(__file__).parent.parent
 CHAPTERS = [recipe.path for recipe in Book.find(ROOT).recipes]
 # Those that do not run yet, each with its reason; mending one takes it off the list.
-BROKEN = {"parallel_training": "NameError: it uses `os` and imports it in another section"}
+BROKEN: dict[str, str] = {}
 ALL = [
     pytest.param(path, id=path.stem, marks=pytest.mark.xfail(strict=True, reason=BROKEN[path.stem]))
     if path.stem in BROKEN
