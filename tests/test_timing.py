@@ -31,6 +31,7 @@ def test_only_own_work_counts_on_one_thread():
         torch.accelerator.is_available()
         or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
     )
+    assert race({"sleep": lambda: sleep(0.02)}, rounds=2, wall=True)["sleep"].min() >= 0.02
     torch.set_num_threads(before)
 
 
