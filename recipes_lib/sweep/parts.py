@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -23,7 +24,7 @@ def fit_parts(fit: Fit, runs: Sequence[Run], names: Sequence[str]) -> Runs:
     """
     import pandas as pd
 
-    groups: dict[tuple[object, ...], list[int]] = {}
+    groups: dict[tuple[Any, ...], list[int]] = {}
     for row, run in enumerate(runs):
         groups.setdefault(tuple(run[name] for name in names), []).append(row)
     parts, tables = [], []
