@@ -1,4 +1,5 @@
 from .many import fit_many as fit_many
+from .parts import fit_parts as fit_parts
 from .runs import Run as Run
 from .runs import Runs as Runs
 from .runs import grid as grid
