@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from recipes_lib.evidence.intervals import compare
+from recipes_lib.evidence.study import Study
 from recipes_lib.evidence.timing import race, race_over
 
 
@@ -32,6 +33,11 @@ def test_only_own_work_counts_on_one_thread():
         or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
     )
     torch.set_num_threads(before)
+
+
+def test_work_done_elsewhere_counts_on_the_wall_clock() -> None:
+    times = Study(device="cpu").race({"sleep": lambda: sleep(0.005)}, seconds=0, wall=True)
+    assert times["sleep"].min() >= 0.005
 
 
 def test_rounds_of_one_replicate_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:

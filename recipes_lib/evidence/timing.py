@@ -20,6 +20,7 @@ def race(
     *,
     seconds: float = 0.0,
     width: float = 0.02,
+    wall: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
     """Return the seconds that each side took, (rounds,), in rounds that each begin with another.
 
@@ -27,10 +28,9 @@ def race(
     first reaches `width` to either side, or until `seconds` are spent. The verdict has no say in
     that. A ratio round by round is a paired sample for `study.claim`. Where there is no accelerator
     and torch has one thread, this thread's own processor time is taken, which other programs
-    stretch less; a side that works in other threads or processes is then timed wrongly: use
-    `Stopwatch`.
+    stretch less; sides that work in other threads or processes want `wall`, the time that passes.
     """
-    clock = _thread_seconds if _alone() else _seconds
+    clock = _thread_seconds if _alone() and not wall else _seconds
     names, times = list(sides), {name: list[float]() for name in sides}
     end = perf_counter() + seconds
     while len(times[names[0]]) < warm_up + rounds or (
