@@ -1,3 +1,6 @@
+from collections import Counter
+from functools import partial
+from itertools import pairwise
 from time import sleep
 
 import numpy as np
@@ -23,6 +26,18 @@ def test_rounds_begin_with_another_side_and_the_slower_takes_longer(threads):
     assert {name: len(values) for name, values in times.items()} == {"one": 6, "ten": 6}
     # Wall time, of which a busy machine may take a piece in any one round.
     assert np.median(times["ten"]) > np.median(times["one"])
+
+
+@pytest.mark.parametrize("count", [2, 3, 6, 7])
+def test_each_side_follows_each_other_one_equally_often(count: int) -> None:
+    order: list[int] = []
+    sides = {str(side): partial(order.append, side) for side in range(count)}
+    rounds = count * (1 + count % 2)
+    race(sides, rounds=rounds, warm_up=0)
+    rows = np.reshape(order, (rounds, count))
+    assert np.bincount(rows[:, 0]).tolist() == [rounds // count] * count
+    pairs = Counter(pair for row in rows.tolist() for pair in pairwise(row))
+    assert (len(pairs), len(set(pairs.values()))) == (count * (count - 1), 1)
 
 
 def test_only_own_work_counts_on_one_thread():
