@@ -34,8 +34,8 @@ def torchserving(
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     started = "--start --foreground --ncs --disable-token-auth --model-store ."
     started += f" --models {NAME}={NAME}.mar --ts-config config.properties"
-    command, how = _program("torchserve", started), {"environment": environment}
-    with serving(command, ports[0], folder, path="/ping", **how):
+    command = _program("torchserve", started)
+    with serving(command, ports[0], folder, path="/ping", environment=environment):
         yield ports[0], f"/predictions/{NAME}"
 
 
