@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from recipes_lib.sweep.runs import Run, Runs
+from recipes_lib.sweep.runs import Run, Runs, joined
 
 Fit = Callable[..., Runs]
 
@@ -22,28 +22,26 @@ def fit_parts(fit: Fit, runs: Sequence[Run], names: Sequence[str]) -> Runs:
     ...     return fit_many(partial(make_net, dropout), splits, runs, num_steps=100, batch_size=25)
     >>> fit_parts(fit, grid(dropout=[0.0, 0.5], lr=[0.1, 1.0]), ["dropout"])
     """
-    import pandas as pd
-
     groups: dict[tuple[Any, ...], list[int]] = {}
     for row, run in enumerate(runs):
         groups.setdefault(tuple(run[name] for name in names), []).append(row)
-    parts, tables = [], []
+    parts = []
     for values, rows in groups.items():
         chosen = dict(zip(names, values, strict=True))
         own = [{k: v for k, v in runs[row].items() if k not in names} for row in rows]
-        parts.append(fit(own, **chosen))
-        table = parts[-1].table
-        tables.append(table.assign(run=[rows[run] for run in table.run], **chosen))
-    order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()
-    joined = pd.concat(tables).sort_values("run", kind="stable", ignore_index=True)
-    order = order.to(parts[0].step_losses.device)
+        part = fit(own, **chosen)
+        parts.append(replace(part, table=part.table.assign(**chosen)))
+    return _reordered(joined(parts), [row for rows in groups.values() for row in rows], runs)
+
+
+def _reordered(sweep: Runs, rows: Sequence[int], runs: Sequence[Run]) -> Runs:
+    """Bring a sweep, of which run k is run `rows[k]` of `runs`, into the order of `runs`."""
+    table = sweep.table.assign(run=[rows[run] for run in sweep.table.run])
+    order = torch.tensor(rows, device=sweep.step_losses.device).argsort()
     return replace(
-        parts[0],
-        table=joined,
-        step_losses=torch.cat([part.step_losses for part in parts])[order],
+        sweep,
+        table=table.sort_values("run", kind="stable", ignore_index=True),
+        step_losses=sweep.step_losses[order],
         runs=list(runs),
-        weights={
-            name: torch.cat([part.weights[name] for part in parts])[order]
-            for name in parts[0].weights
-        },
+        weights={name: weight[order] for name, weight in sweep.weights.items()},
     )
