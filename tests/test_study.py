@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -351,6 +352,30 @@ def test_a_case_that_cannot_be_measured_says_why(register: Any, shown: Shown) ->
     study().claim("a", {"x": (values, values), "y": "there is no GPU"})
     assert shown[0]["claim"][1]["verdict"] == "none"
     assert "There is no GPU" in shown[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("row", "control", "why"),
+    [
+        ({"metric": "loss"}, 0.0, "a ratio needs values above zero"),
+        ({"metric": "loss"}, np.inf, "replicates [0] are not finite"),
+        ({"metric": "accuracy"}, np.nan, "replicates [0] are not finite"),
+        ({"metric": "exact"}, np.nan, "values are not finite"),
+    ],
+)
+def test_on_other_data_a_side_without_an_effect_costs_its_case_alone(
+    register: Any, shown: Shown, row: dict[str, str], control: float, why: str
+) -> None:
+    register(case=[{"name": "x"}, {"name": "y"}], **row)
+    values = np.linspace(0.5, 1, 8)
+    cases = {"x": (values, np.r_[control, values[1:]]), "y": (values, values)}
+    study(dataset="mine").claim("a", cases)
+    lost, kept = shown[0]["claim"]
+    assert [lost["verdict"], kept["verdict"] == "none"] == ["none", False]
+    assert lost["why_none"] == why
+    assert f"<strong>{why[0].upper()}{why[1:]}</strong>" in shown[0]["text/html"]
+    with pytest.raises(ValueError, match=re.escape(why)):
+        study().claim("a", cases)
 
 
 def test_a_script_prints_text_without_marks(
