@@ -1,4 +1,8 @@
 from .many import fit_many as fit_many
+from .masks import held as held
+from .masks import scattered as scattered
+from .masks import smallest as smallest
+from .masks import zeros as zeros
 from .runs import Run as Run
 from .runs import Runs as Runs
 from .runs import grid as grid
