@@ -1,11 +1,15 @@
 """Masks on many nets at once: what they leave, where they fall, and that training holds them."""
 
+from copy import deepcopy
+from functools import partial
+
 import pytest
 import torch
-from test_many import small_cnn, small_mlp, some_runs, sweep
+from test_many import draw, small_cnn, small_mlp, some_runs, sweep
 from torch.testing import assert_close
 
-from recipes_lib.sweep.masks import held, scattered, smallest, zeros
+from recipes_lib.sweep.masks import fit_on, held, masked, scattered, smallest, zeros
+from recipes_lib.train import fit
 
 
 def test_the_smallest_of_each_net_are_left_out_by_one_limit() -> None:
@@ -61,3 +65,26 @@ def test_a_net_that_shares_its_seed_holds_the_mask_of_its_row() -> None:
     masks["1.weight"][1] = ~masks["1.weight"][1]
     end = sweep(runs, num_epochs=None, num_steps=3, after_step=held(masks)).weights["1.weight"]
     assert (end != 0).equal(masks["1.weight"])
+
+
+def test_copies_of_nets_train_on_with_the_zeros_of_their_row() -> None:
+    runs = [{"lr": 0.1, "seed": seed} for seed in (5, 3)]
+    before = sweep(runs, num_epochs=None, num_steps=2, dtype=torch.float32)
+    nets = {seed: before.net(row) for row, seed in enumerate((5, 3))}
+    masks = smallest(before.weights, 0.5)
+    for row, net in enumerate(masked(nets, masks).values()):
+        assert (net.get_parameter("1.weight") != 0).equal(masks["1.weight"][row])
+    how: dict[str, int] = {"num_steps": 3, "batch_size": 8}
+    images = partial(draw, dtype=torch.float32)
+    # In another order than that of the nets, and one of them twice.
+    again = [{"lr": lr, "seed": seed} for lr, seed in ((0.1, 3), (0.1, 5), (0.2, 3))]
+    after = fit_on(nets, images, again, masks=masks, **how).weights
+    for row, place in enumerate((1, 0, 1)):
+        assert (after["1.weight"][row] != 0).equal(masks["1.weight"][place])
+    more = fit_on(nets, images, again, masks=masks, plan={2: 0.8}, **how)
+    assert zeros(more.weights).min() > 0.75
+    free = fit_on(nets, images, again, **how)
+    alone = deepcopy(nets[5])
+    fit(alone, images(5), lr=0.1, seed=5, **how)
+    assert_close(free.weights["1.weight"][1], alone[1].weight.detach())
+    assert before.weights["1.weight"][0].equal(nets[5][1].weight)

@@ -1,12 +1,17 @@
-"""Masks on the weights of many nets at once, and an observer that holds them in training."""
+"""Masks on the weights of many nets at once, and training that holds them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from recipes_lib.data.splits import Splits
 from recipes_lib.plan import Observer
 from recipes_lib.seeds import stream
+from recipes_lib.sweep.many import fit_many
+from recipes_lib.sweep.runs import Run, Runs, seed_of
 
 # By name, each led by a row a net, as `Runs.weights`.
 Weights = Mapping[str, Tensor]
@@ -61,6 +66,39 @@ def held(masks: Weights, plan: Mapping[int, float] | None = None) -> Observer:
                 weights[name].mul_(mask)
 
     return after_step
+
+
+def masked(nets: Mapping[int, nn.Module], masks: Weights) -> dict[int, nn.Module]:
+    """Return copies of the nets, by seed, with zeros where their rows of the masks are false."""
+    made = {seed: deepcopy(net) for seed, net in nets.items()}
+    with torch.no_grad():
+        for name, mask in masks.items():
+            for net, one in zip(made.values(), mask, strict=True):
+                weight = net.get_parameter(name)
+                weight.mul_(one.to(weight.device))
+    return made
+
+
+def fit_on(
+    nets: Mapping[int, nn.Module],
+    splits: Splits | Callable[[int], Splits],
+    runs: Sequence[Run],
+    *,
+    masks: Weights | None = None,
+    plan: Mapping[int, float] | None = None,
+    **how: Any,
+) -> Runs:
+    """Train copies of nets, for each run that of its seed, and hold zeros where masks are false.
+
+    The rows of `masks` are the nets in their order; `plan` is `held`'s, and `how` is `fit_many`'s.
+
+    >>> fit_on(nets, splits, runs, masks=smallest(weights, 0.8), num_steps=100, batch_size=64)
+    """
+    order, begin = {seed: row for row, seed in enumerate(nets)}, masked(nets, masks or {})
+    if masks:
+        rows = [order[seed_of(run)] for run in runs]
+        how["after_step"] = held({name: mask[rows] for name, mask in masks.items()}, plan)
+    return fit_many(lambda seed: deepcopy(begin[seed]), splits, runs, **how)
 
 
 def zeros(weights: Weights) -> Tensor:
