@@ -8,7 +8,7 @@ import torch
 from test_many import draw, small_cnn, small_mlp, some_runs, sweep
 from torch.testing import assert_close
 
-from recipes_lib.sweep.masks import fit_on, held, masked, scattered, smallest, zeros
+from recipes_lib.sweep.masks import fit_on, held, largest, masked, scattered, smallest, zeros
 from recipes_lib.train import fit
 
 
@@ -24,6 +24,15 @@ def test_the_smallest_of_each_net_are_left_out_by_one_limit() -> None:
     assert masks["b.weight"].flatten(1).tolist() == [[False, True], [True, True]]
     assert all(mask.all() for mask in smallest(weights, 0.0).values())
     assert_close(zeros({name: masks[name] * 1.0 for name in masks}), torch.tensor([0.5, 0.5]))
+
+
+def test_the_largest_of_each_layer_are_left_by_their_counts() -> None:
+    weights = {"a": torch.tensor([[[1.0, -9.0, 4.0]], [[5.0, 6.0, -7.0]]]), "b": torch.ones(2, 1)}
+    assert largest(weights, {"a": 2})["a"].flatten(1).tolist() == [
+        [False, True, True],
+        [False, True, True],
+    ]
+    assert largest(weights, {"a": 1})["a"].sum() == 2
 
 
 def test_scattered_masks_take_as_many_of_each_layer_elsewhere() -> None:

@@ -33,6 +33,15 @@ def smallest(weights: Weights, share: float) -> dict[str, Tensor]:
     return {name: weights[name].abs() > _as_rows(limits, weights[name]) for name in names}
 
 
+def largest(weights: Weights, counts: Mapping[str, int]) -> dict[str, Tensor]:
+    """Return masks (K, …) that are true at so many weights of each layer: the largest."""
+    masks = {}
+    for name, count in counts.items():
+        ranks = weights[name].flatten(1).abs().argsort(1, descending=True).argsort(1)
+        masks[name] = (ranks < count).view_as(weights[name])
+    return masks
+
+
 def scattered(masks: Weights, seeds: Sequence[int]) -> dict[str, Tensor]:
     """Return masks with as many false in each layer, at places that each net's seed draws."""
     draws = [stream("masks", seed) for seed in seeds]
