@@ -46,7 +46,7 @@ class Branch(nn.Sequential):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, …) for (N, …)."""
-        return x + super().forward(x)  # type: ignore[no-any-return]
+        return x + super().forward(x)  # type: ignore[no-untyped-call, no-any-return]
 
 
 def residual(
