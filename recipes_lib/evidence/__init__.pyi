@@ -1,5 +1,6 @@
 from . import plots as plots
 from .curves import by_setting as by_setting
+from .curves import by_side as by_side
 from .curves import by_size as by_size
 from .intervals import Comparison as Comparison
 from .intervals import compare as compare

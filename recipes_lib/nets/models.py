@@ -41,6 +41,31 @@ def cnn(
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(channels[-1] * pixels, num_classes))
 
 
+class Branch(nn.Sequential):
+    """Layers whose outputs are added to what they read."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, …) for (N, …)."""
+        return x + super().forward(x)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def residual(
+    shape: tuple[int, ...], num_classes: int, width: int = 32, depth: int = 3
+) -> nn.Sequential:
+    """Build a linear layer, `depth` branches of two and a last one: (N, *shape) to logits.
+
+    A branch fits between any others, so that one can be taken out.
+    """
+    for what, size in (("num_classes", num_classes), ("width", width), ("depth", depth)):
+        whole(what, size)
+    branches = [
+        Branch(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        for _ in range(depth)
+    ]
+    first, last = nn.Linear(prod(shape), width), nn.Linear(width, num_classes)
+    return nn.Sequential(nn.Flatten(), first, *branches, last)
+
+
 class LSTM(nn.Module):
     """Read an image from its first value to its last, `width` values a step: (N, *shape) to logits
     (N, num_classes).
