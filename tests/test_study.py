@@ -170,6 +170,25 @@ def test_draws_of_a_date_share_its_splits(register: Any) -> None:
         assert {one.split_of(draw) for draw in one._drawn([seed], 8)} == {seed}
 
 
+def test_draws_of_a_replicate_share_its_split_of_the_study_s_data(register: Any) -> None:
+    register()
+    one = study()
+    splits, (first, second, other, _) = one.splits(image_size=4), one._drawn(one.fresh[:2], 2)
+    assert splits(first) is splits(second)
+    assert splits(first).shape == (1, 4, 4)
+    own = load("digits", seed=one.fresh[1], image_size=4)
+    assert torch.equal(splits(other).test.x, own.test.x)
+    assert not torch.equal(splits(first).test.x, own.test.x)
+
+
+def test_training_may_return_the_scores_themselves(register: Any) -> None:
+    register()
+    steps, rates = Metric("steps", "lower"), [{"lr": 1.0}, {"lr": 2.0}]
+    tuned = study().tune(lambda runs: [3.0 / run["lr"] for run in runs], rates, steps)
+    assert tuned.best == {"lr": 2.0}
+    assert set(tuned.values) == {1.5}
+
+
 def test_settings_that_cannot_be_compared_are_refused(register: Any) -> None:
     register()
     train, one = trained({0.1: 0.5}), study()

@@ -8,6 +8,7 @@ from .intervals import mean_interval as mean_interval
 from .predictions import confusion as confusion
 from .predictions import mistakes as mistakes
 from .registry import registered as registered
+from .sooner import first_met as first_met
 from .study import CheckError as CheckError
 from .study import Study as Study
 from .timing import race as race
