@@ -34,3 +34,12 @@ def test_a_cnn_is_what_it_says() -> None:
     conv, norm, head = ours[0], ours[1], ours[-1]
     seen = functional.max_pool2d(norm(functional.conv2d(x, conv.weight, padding=1)).relu(), 2)
     torch.testing.assert_close(ours(x), head(seen.flatten(1)))
+
+
+def test_an_mlp_normalizes_before_each_relu_and_drops_after_it() -> None:
+    net = mlp((1, 8, 8), 3, (4, 5), norm=nn.BatchNorm1d, dropout=0.5)
+    assert [type(layer).__name__ for layer in net[1:4]] == ["Linear", "BatchNorm1d", "Sequential"]
+    assert isinstance(net[3][0], nn.ReLU)
+    assert net[3][1].p == 0.5
+    plain, dropping = mlp((1, 8, 8), 3), mlp((1, 8, 8), 3, dropout=0.5)
+    assert list(plain.state_dict()) == list(dropping.state_dict())

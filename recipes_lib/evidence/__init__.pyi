@@ -1,4 +1,5 @@
 from . import plots as plots
+from .best import best_of as best_of
 from .curves import by_setting as by_setting
 from .curves import by_size as by_size
 from .intervals import Comparison as Comparison
