@@ -1,13 +1,28 @@
 """Several searches as one: a rival that may be any of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from recipes_lib.evidence.tuning import Run, Tuned
+
+
+@dataclass(frozen=True)
+class _Several(Tuned):
+    """A choice among sides whose settings have different names."""
+
+    @property
+    def edges(self) -> tuple[str, ...]:
+        """Those of the chosen side's own search."""
+        return self._winner.edges
+
+    @property
+    def _winner(self) -> Tuned:
+        winner: Tuned = self.train.args[0]  # type: ignore[attr-defined]
+        return winner
 
 
 def best_of(sides: Mapping[str, Tuned]) -> Tuned:
@@ -24,9 +39,12 @@ def best_of(sides: Mapping[str, Tuned]) -> Tuned:
         raise ValueError("sides differ in metric or replicates; tune all by one, on the same")
     settings = [{"side": name, **own} for name, one in sides.items() for own in one.settings]
     scores = np.concatenate([one.scores for one in sides.values()])
-    whole = replace(first, settings=settings, scores=scores)
-    winner = sides[whole.best["side"]]
-    return replace(whole, values=winner.values, runs=winner.runs, train=partial(_train, winner))
+    best = [one.scores[one.chosen].mean() for one in sides.values()]
+    place = np.argmax(best) if first.metric.better == "higher" else np.argmin(best)
+    winner = list(sides.values())[place]
+    own = {field.name: getattr(winner, field.name) for field in fields(Tuned)}
+    changes = {"settings": settings, "scores": scores, "train": partial(_train, winner)}
+    return _Several(**own | changes)
 
 
 def _train(winner: Tuned, runs: Sequence[Run]) -> Any:
