@@ -46,3 +46,12 @@ def test_a_residual_net_adds_its_branches_and_stands_without_one() -> None:
     torch.testing.assert_close((net[:2] + net[3:])(x).shape, (5, 3))
     with pytest.raises(ValueError, match="depth"):
         residual((1, 4, 4), 3, depth=0)
+
+
+def test_an_mlp_normalizes_before_each_relu_and_drops_after_it() -> None:
+    net = mlp((1, 8, 8), 3, (4, 5), norm=nn.BatchNorm1d, dropout=0.5)
+    assert [type(layer).__name__ for layer in net[1:4]] == ["Linear", "BatchNorm1d", "Sequential"]
+    assert isinstance(net[3][0], nn.ReLU)
+    assert net[3][1].p == 0.5
+    plain, dropping = mlp((1, 8, 8), 3), mlp((1, 8, 8), 3, dropout=0.5)
+    assert list(plain.state_dict()) == list(dropping.state_dict())

@@ -1,19 +1,40 @@
 """The few nets that several recipes share."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from recipes_lib.given import whole
+from recipes_lib.given import check_share, whole
 
 
-def mlp(shape: tuple[int, ...], num_classes: int, hidden: tuple[int, ...] = (64,)) -> nn.Sequential:
-    """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes)."""
+def mlp(
+    shape: tuple[int, ...],
+    num_classes: int,
+    hidden: tuple[int, ...] = (64,),
+    *,
+    norm: Callable[[int], nn.Module] | None = None,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes).
+
+    Before each ReLU stands a layer that `norm` makes for its width, after it dropout.
+    """
     whole("num_classes", num_classes)
+    check_share("dropout", dropout)
     sizes = (prod(shape), *_sizes("hidden", hidden))
-    layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
+    # Dropout is no layer of its own, so that weights have the same names with and without it.
+    layers = [
+        layer
+        for before, width in pairwise(sizes)
+        for layer in (
+            nn.Linear(before, width),
+            *([norm(width)] if norm else []),
+            nn.Sequential(nn.ReLU(), nn.Dropout(dropout)) if dropout else nn.ReLU(),
+        )
+    ]
     return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], num_classes))
 
 
