@@ -8,7 +8,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from recipes_lib.data.augment import affine, chain, crop, erase, flip, in_groups, warp
+from recipes_lib.data.augment import (
+    affine,
+    chain,
+    crop,
+    cutmix,
+    erase,
+    flip,
+    in_groups,
+    mixup,
+    warp,
+)
 from recipes_lib.data.sets import load
 from recipes_lib.nets.models import mlp
 from recipes_lib.sweep.batches import Together
@@ -23,9 +33,12 @@ ALL = {
     "erase": erase(p=1.0),
     "in_groups": in_groups(v2.RandomAffine(30), 2),
     "chain": chain(flip(), crop(1)),
-    "mixup": v2.MixUp(num_classes=10),
-    "cutmix": v2.CutMix(num_classes=10),
+    "mixup": mixup(10, alpha=0.4),
+    "cutmix": cutmix(10),
+    "v2.MixUp": v2.MixUp(num_classes=10),
+    "v2.CutMix": v2.CutMix(num_classes=10),
 }
+MIXING = ("mixup", "cutmix", "v2.MixUp", "v2.CutMix")
 Y = torch.arange(64) % 10
 
 
@@ -109,7 +122,7 @@ def test_bad_shares_are_named():
             make()
 
 
-@pytest.mark.parametrize("name", ["affine", "mixup"])
+@pytest.mark.parametrize("name", ["affine", "mixup", "v2.MixUp"])
 def test_nets_train_on_augmented_batches(name):
     splits = load("digits")
     how = {"num_epochs": 2, "batch_size": 128, "augment": ALL[name]}
@@ -127,7 +140,7 @@ def test_nets_train_on_augmented_batches(name):
 
 
 NOISE = {
-    **{name: apply for name, apply in ALL.items() if name not in ("mixup", "cutmix")},
+    **{name: apply for name, apply in ALL.items() if name not in MIXING},
     "of one's own": lambda x, y: (x + torch.randn_like(x), y),
     "by a number": lambda x, y: (v2.RandomRotation((20, 40))(x), y),
 }
@@ -154,7 +167,7 @@ def test_one_call_augments_the_batches_of_all_runs(augment, x):
     assert torch.equal(kept, labels)
 
 
-@pytest.mark.parametrize("name", ["affine", "crop", "erase", "in_groups"])
+@pytest.mark.parametrize("name", ["affine", "crop", "erase", "in_groups", "mixup", "cutmix"])
 def test_a_sweep_of_more_runs_launches_no_more_kernels(name, x):
     together, launched = Together(ALL[name]), []
     for count in (2, 32):
@@ -185,12 +198,46 @@ def mixed(x, y):
     return x + x[torch.randperm(len(x))], y
 
 
-@pytest.mark.parametrize("augment", [mixed, ALL["mixup"], ALL["cutmix"]])
+@pytest.mark.parametrize("augment", [mixed, *(ALL[name] for name in MIXING)])
 def test_no_run_sees_an_image_of_another(augment):
     marks = torch.arange(4.0).view(4, 1, 1, 1, 1).expand(4, 16, 1, 12, 12)
     images, _ = Together(augment)(marks, Y.view(4, 16))
     ratio = images.flatten(1).amax(1) / images.flatten(1).amin(1).clamp(min=1)
     assert torch.allclose(ratio[1:], torch.ones(3))
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_each_run_mixes_by_a_share_of_its_own(name):
+    x, y = torch.rand(8, 16, 1, 12, 12), torch.arange(16).expand(8, 16) % 10
+    _, shares = Together(ALL[name])(x, y)
+    assert len(shares[:, 0].unique(dim=0)) > 4
+
+
+@pytest.mark.parametrize("augment", [mixup(2), cutmix(2)])
+def test_labels_are_mixed_by_the_share_of_what_is_seen(augment):
+    black_and_white = torch.tensor([0, 1]).repeat(8)
+    x = black_and_white.view(-1, 1, 1, 1).expand(-1, 1, 12, 20).float()
+    for seed in range(20):
+        torch.manual_seed(seed)
+        images, shares = augment(x, black_and_white)
+        assert torch.allclose(images.mean((1, 2, 3)), shares[:, 1], atol=1e-6)
+        assert torch.allclose(shares.sum(1), torch.ones(16))
+
+
+@pytest.mark.parametrize("alpha", [0.2, 1.0, 3.0])
+@pytest.mark.parametrize(("own", "stock"), [(mixup, v2.MixUp), (cutmix, v2.CutMix)])
+def test_shares_are_spread_as_in_torchvision(own, stock, alpha):
+    torch.manual_seed(0)
+    x, y = torch.zeros(2, 1, 28, 28), torch.arange(2)
+    ways = own(2, alpha), stock(num_classes=2, alpha=alpha)
+    drawn = [torch.stack([way(x, y)[1][0, 0] for _ in range(3000)]).sort().values for way in ways]
+    assert (drawn[0] - drawn[1]).abs().mean() < 0.025
+
+
+def test_alpha_is_above_zero():
+    for make in (mixup, cutmix):
+        with pytest.raises(ValueError, match="alpha is 0; give a number above 0"):
+            make(10, alpha=0)
 
 
 FULL_SCALE = """

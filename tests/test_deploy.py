@@ -17,8 +17,9 @@ import pytest
 from conftest import Invoke, recipe
 
 from recipes_lib.book.notebook import read_notebook
-from recipes_lib.deploy.client import HOST, ask, load_test
+from recipes_lib.deploy.client import HOST, ask, load_test, malformed
 from recipes_lib.deploy.serve import free_ports, program_path, serving, torchserve_lacks
+from recipes_lib.deploy.torchserve import torchserving
 
 pytestmark = [
     pytest.mark.timeout(60),
@@ -169,6 +170,15 @@ def test_a_server_answers_and_is_gone_after_the_block(
     assert closed(port)
     assert "asked" in (tmp_path / "server.log").read_text()
     assert children() <= before
+
+
+def test_a_folder_may_be_named_from_where_one_is(
+    echo: tuple[list[str], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, port = echo
+    monkeypatch.chdir(tmp_path.parent)
+    with serving(command, port, tmp_path.name):
+        assert ask(port, "/") == (200, str(tmp_path.resolve()))  # where its temporary files go
 
 
 def test_a_server_is_gone_after_an_error(echo: tuple[list[str], int], tmp_path: Path) -> None:
@@ -339,3 +349,34 @@ def test_torchserve_takes_the_java_of_its_home(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", "")
     assert (program_path("torchserve"), torchserve_lacks()) == (None, "torchserve is not installed")
+
+
+HANDLER = """\
+from pathlib import Path
+
+class Handler:
+    def initialize(self, context):
+        self.said = Path(__file__).with_name("said").read_text()
+
+    def handle(self, data, context):
+        return [self.said + row["body"].decode() for row in data]
+"""
+
+
+@pytest.mark.skipif(bool(torchserve_lacks()), reason="needs TorchServe and Java")
+def test_torchserve_answers_behind_doors_of_this_machine(tmp_path: Path) -> None:
+    (tmp_path / "handler.py").write_text(HANDLER)
+    (tmp_path / "said").write_text("heard: ")
+    with torchserving(tmp_path, "handler.py", ["said"], limit=100) as (port, path):
+        assert ask(port, path, b"hello") == (200, "heard: hello")
+        assert ask(port, path, 200 * b"x")[0] == 413
+    assert closed(port)
+    named = (tmp_path / "config.properties").read_text()
+    assert len(re.findall(r"_address=(?:http://)?127\.0\.0\.1", named)) == 5
+
+
+def test_what_is_malformed_is_no_right_body() -> None:
+    bodies = malformed("pixels", [0.5, 0.25])
+    assert len(set(bodies.values())) == len(bodies)
+    assert bodies["too few numbers"] == b'{"pixels": [0.25]}'
+    assert b'{"pixels": [0.5, 0.25]}' not in bodies.values()

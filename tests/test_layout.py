@@ -311,7 +311,7 @@ def test_a_path_wins_over_a_name_where_it_is_one(
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [
-        ("C:\\Users\\me\\photos", FileNotFoundError, "photos does not exist; give a folder"),
+        ("C:\\Users\\me\\photos", ValueError, "photos is a path of Windows"),
         (Path("nowhere"), FileNotFoundError, "data folder nowhere does not exist"),
         ("~nobody-here/photos", FileNotFoundError, "does not exist"),
         ("x/" * 5000, FileNotFoundError, "does not exist"),

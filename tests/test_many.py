@@ -23,7 +23,7 @@ from recipes_lib.optim.stock import stock_optimizer
 from recipes_lib.sweep import many, workers
 from recipes_lib.sweep.batches import Pool
 from recipes_lib.sweep.many import fit_many
-from recipes_lib.sweep.runs import Run, Runs, grid
+from recipes_lib.sweep.runs import Run, Runs, grid, joined
 from recipes_lib.sweep.stacked import train_stacked
 from recipes_lib.sweep.strategy import COMPILING_PAYS, choose
 from recipes_lib.train import evaluate
@@ -263,6 +263,18 @@ def test_augmentation_sees_each_run_s_batch_and_may_soften_labels() -> None:
         for strategy in ("stacked", "sequential")
     )
     pd.testing.assert_frame_equal(stacked.table, alone.table, rtol=1e-10)
+
+
+def test_joined_sweeps_are_the_runs_of_all_in_order() -> None:
+    flipped = sweep(grid(lr=[0.3], seed=[5, 2]), augment=lambda x, y: (x.flip(-1), y))
+    both = joined([sweep(grid(lr=[0.1], seed=[4])), flipped])
+    assert [run["seed"] for run in both.runs] == [4, 5, 2]
+    assert both.last.run.tolist() == [0, 1, 2]
+    assert both.last.valid_loss[1:].tolist() == flipped.last.valid_loss.tolist()
+    assert both.test().test_loss[1:].tolist() == flipped.test().test_loss.tolist()
+    assert torch.equal(both.step_losses[1:], flipped.step_losses)
+    with pytest.raises(ValueError, match="sweeps took different numbers of steps"):
+        joined([flipped, replace(flipped, step_losses=flipped.step_losses[:, :-1])])
 
 
 def test_any_loss_is_taken_run_by_run() -> None:

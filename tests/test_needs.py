@@ -92,7 +92,7 @@ def test_the_setup_makes_sure_of_all_that_the_recipe_imports(recipe: Recipe) -> 
 def test_imports_are_seen() -> None:
     seen = {recipe.name: imported(recipe) for recipe in Book.find(ROOT).recipes}
     assert {"onnxruntime", "torchao"} <= seen["quantization"]
-    assert {"litserve", "ts", "onnxruntime"} <= seen["deployment"]
+    assert {"litserve", "fastapi", "onnxruntime"} <= seen["deployment"]
     assert "ray" not in seen["parallel_training"]
 
 

@@ -61,6 +61,7 @@ def test_the_digest_is_of_all_that_was_registered(write: Callable[[str], Path]) 
     [
         (CLAIM + "margin = 0.02\n", "claim 'a': its margin is not the rule's; give margin and"),
         (CLAIM.replace('"accuracy"', '"share"'), "claim 'a': its margin is not the rule's"),
+        (CLAIM.replace('"accuracy"', '"time"') + "timing = false\n", "is always a timing"),
         (CLAIM.replace('"accuracy"', '"acuracy"'), "metric 'acuracy' is none of accuracy"),
         (CLAIM + 'better = "more"\n', "better 'more' is none of"),
         (CLAIM.replace('"S1"]', '"S9"]'), "names the source 'S9'; register it"),

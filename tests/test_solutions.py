@@ -17,7 +17,7 @@ from recipes_lib.book.project import Book
 ROOT = Path(__file__).parent.parent
 CHAPTERS = [recipe.path for recipe in Book.find(ROOT).recipes]
 # Those that do not run yet, each with its reason; mending one takes it off the list.
-BROKEN = {"parallel_training": "NameError: it uses `os` and imports it in another section"}
+BROKEN: dict[str, str] = {}
 ALL = [
     pytest.param(path, id=path.stem, marks=pytest.mark.xfail(strict=True, reason=BROKEN[path.stem]))
     if path.stem in BROKEN
@@ -63,12 +63,17 @@ def test_the_solution_is_plain_pytorch_and_seeded(path: Path) -> None:
     assert "manual_seed(" in solution(path)
 
 
+# Scopes to Python, and no functions that one copies.
+COMPREHENSIONS = {"listcomp", "setcomp", "dictcomp", "genexpr"}
+
+
 def borrowed(source: str) -> dict[str, set[str]]:
     """Of each function, the names that it uses and a copy of it and of the imports would lack."""
     table = symtable.symtable(source, "solution", "exec")
     given = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_imported()}
     given |= {child.get_name() for child in table.get_children()} | set(dir(builtins))
-    found = {child.get_name(): set(_globals(child)) - given for child in table.get_children()}
+    own = [child for child in table.get_children() if child.get_name() not in COMPREHENSIONS]
+    found = {child.get_name(): set(_globals(child)) - given for child in own}
     return {name: lacking for name, lacking in found.items() if lacking}
 
 
@@ -86,3 +91,4 @@ def test_a_function_copied_with_the_imports_lacks_nothing(path: Path) -> None:
 def test_a_borrowed_name_is_found() -> None:
     source = "import os\nrate = 1\ndef f(x):\n    return [rate * y for y in os.listdir(x)]\nf('.')"
     assert borrowed(source) == {"f": {"rate"}}
+    assert borrowed("rate = 1\nrates = [rate * x for x in range(3)]") == {}

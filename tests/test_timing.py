@@ -1,3 +1,6 @@
+from collections import Counter
+from functools import partial
+from itertools import pairwise
 from time import sleep
 
 import numpy as np
@@ -5,6 +8,7 @@ import pytest
 import torch
 
 from recipes_lib.evidence.intervals import compare
+from recipes_lib.evidence.study import Study
 from recipes_lib.evidence.timing import race, race_over
 
 
@@ -24,6 +28,18 @@ def test_rounds_begin_with_another_side_and_the_slower_takes_longer(threads):
     assert np.median(times["ten"]) > np.median(times["one"])
 
 
+@pytest.mark.parametrize("count", [2, 3, 6, 7])
+def test_each_side_follows_each_other_one_equally_often(count: int) -> None:
+    order: list[int] = []
+    sides = {str(side): partial(order.append, side) for side in range(count)}
+    rounds = count * (1 + count % 2)
+    race(sides, rounds=rounds, warm_up=0)
+    rows = np.reshape(order, (rounds, count))
+    assert np.bincount(rows[:, 0]).tolist() == [rounds // count] * count
+    pairs = Counter(pair for row in rows.tolist() for pair in pairwise(row))
+    assert (len(pairs), len(set(pairs.values()))) == (count * (count - 1), 1)
+
+
 def test_only_own_work_counts_on_one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -31,7 +47,13 @@ def test_only_own_work_counts_on_one_thread():
         torch.accelerator.is_available()
         or race({"sleep": lambda: sleep(0.02)}, rounds=2)["sleep"].max() < 0.01
     )
+    assert race({"sleep": lambda: sleep(0.02)}, rounds=2, wall=True)["sleep"].min() >= 0.02
     torch.set_num_threads(before)
+
+
+def test_work_done_elsewhere_counts_on_the_wall_clock() -> None:
+    times = Study(device="cpu").race({"sleep": lambda: sleep(0.005)}, seconds=0, wall=True)
+    assert times["sleep"].min() >= 0.005
 
 
 def test_rounds_of_one_replicate_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,9 @@
 kernels.
 
 A transform of `torchvision.transforms.v2` draws once for all the images that it is given, so a
-whole batch would be turned by one angle. These draw once for each image. `v2.MixUp` and `v2.CutMix`
-mix a batch and need nothing from here. All map (x, y) to (x, y), as `fit(augment=…)` wants them,
-and draw from torch's global generator. A stacked sweep calls them once a step, for all its runs.
+whole batch would be turned by one angle. These draw once for each image; `mixup` and `cutmix` once
+for a batch, as their authors do. All map (x, y) to (x, y), as `fit(augment=…)` wants them, and draw
+from torch's global generator. A stacked sweep calls them once a step, for all its runs.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recipes_lib.given import check_share, whole
+from recipes_lib.given import check_share, number, whole
 
 Augment = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
@@ -108,6 +108,66 @@ def erase(share: float = 0.25, p: float = 0.5) -> Augment:
         return x.masked_fill(inside, 0.0), y
 
     return apply
+
+
+def mixup(num_classes: int, alpha: float = 1.0) -> Augment:
+    """Blend each image with the next of the batch, by a share from Beta(`alpha`, `alpha`); labels
+    (N,) become shares (N, num_classes) (Zhang et al. 2018, arXiv:1710.09412).
+
+    As `v2.MixUp`, whose draw is a number of Python: runs of a sweep could not have one each.
+    """
+    draw = _beta(alpha)
+
+    def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        share, y = draw(x), _shares(y, num_classes, x)
+        return share * x + (1 - share) * x.roll(1, 0), share * y + (1 - share) * y.roll(1, 0)
+
+    return apply
+
+
+def cutmix(num_classes: int, alpha: float = 1.0) -> Augment:
+    """Paste a rectangle of the next image of the batch into each, of an area from Beta(`alpha`,
+    `alpha`) and cut off at the edge; labels become shares of area (Yun et al. 2019,
+    arXiv:1905.04899).
+    """
+    draw = _beta(alpha)
+
+    def apply(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        half = (1 - draw(x)).sqrt() / 2
+        rows, columns = (_near(side, half, x) for side in x.shape[2:])
+        inside = rows[:, None] & columns
+        share, y = 1 - inside.to(x.dtype).mean(), _shares(y, num_classes, x)
+        return torch.where(inside, x.roll(1, 0), x), share * y + (1 - share) * y.roll(1, 0)
+
+    return apply
+
+
+def _near(side: int, half: Tensor, x: Tensor) -> Tensor:
+    """Say which places of a side lie within `half` of its length of a random one."""
+    away = torch.arange(side, device=x.device) - torch.randint(side, (), device=x.device)
+    reach = (half * side).floor()
+    return (away >= -reach) & (away < reach)
+
+
+def _beta(alpha: float, steps: int = 1000) -> Callable[[Tensor], Tensor]:
+    """Return a function that draws from Beta(`alpha`, `alpha`), one of its quantiles by chance:
+    torch's own draw cannot be mapped over runs.
+    """
+    if not number("alpha", alpha) > 0:
+        raise ValueError(f"alpha is {alpha!r}; give a number above 0")
+    from scipy.special import betaincinv  # late: it takes a sixth of a second
+
+    middles = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
+    quantiles = torch.as_tensor(betaincinv(alpha, alpha, middles.numpy()))
+
+    def draw(x: Tensor) -> Tensor:
+        return quantiles.to(x.dtype).to(x.device)[torch.randint(steps, (), device=x.device)]
+
+    return draw
+
+
+def _shares(y: Tensor, num_classes: int, x: Tensor) -> Tensor:
+    return (y[:, None] == torch.arange(num_classes, device=x.device)).to(x.dtype)
 
 
 def in_groups(transform: nn.Module, size: int = 8) -> Augment:

@@ -4,7 +4,9 @@ from .inspect import Kernels as Kernels
 from .inspect import compiled_code as compiled_code
 from .inspect import kernels as kernels
 from .inspect import peak_memory as peak_memory
+from .client import malformed as malformed
 from .serve import free_ports as free_ports
 from .serve import program_path as program_path
 from .serve import serving as serving
 from .serve import torchserve_lacks as torchserve_lacks
+from .torchserve import torchserving as torchserving

@@ -1,5 +1,7 @@
 """Ask a server on this machine: one request, or many at once."""
 
+import json
+import math
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +33,23 @@ def _exchange(connection: HTTPConnection, path: str, body: bytes | None) -> tupl
     )
     answer = connection.getresponse()
     return answer.status, answer.read().decode(errors="replace") or answer.reason
+
+
+def malformed(name: str, good: Sequence[float]) -> dict[str, bytes]:
+    """Bodies that a service has to refuse, each wrong in its own way, where `{name: good}` is right
+    and numbers are in 0 … 1.
+    """
+    wrong: dict[str, object] = {
+        "another field": {name: [*good], "admin": True},
+        "text": {name: "five"},
+        "too few numbers": {name: [*good[1:]]},
+        "too long": {name: 40 * [*good]},
+        "not a number": {name: [math.nan, *good[1:]]},
+        "infinite": {name: [math.inf, *good[1:]]},
+        "beyond float32": {name: [1e300, *good[1:]]},
+    }
+    bodies = {kind: json.dumps(body).encode() for kind, body in wrong.items()}
+    return {"not JSON": b"{" + name.encode(), "nothing": b""} | bodies
 
 
 @dataclass(frozen=True)

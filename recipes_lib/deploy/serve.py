@@ -60,7 +60,7 @@ def serving(
     machines, and `TimeoutError` where it does not answer in time. To an exception in the block it
     adds the end of the log.
     """
-    folder = Path(folder)
+    folder = Path(folder).resolve()  # the server starts in it: a relative one would be sought there
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise OSError(f"port {port} is taken; another server would answer")

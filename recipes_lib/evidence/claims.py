@@ -153,6 +153,8 @@ def _case(id: str, row: Mapping[str, Any]) -> Case:
     for name, kind in FIELDS.items():
         if row.get(name) is not None and row[name] not in get_args(kind):
             raise RegistryError(f"{where}: {name} {row[name]!r} is none of {get_args(kind)}")
+    if metric.timing and not row.get("timing", True):
+        raise RegistryError(f"{where}: time is always a timing; drop that line")
     margin = row.get("margin", metric.margin)
     if margin is None or (margin != metric.margin and not row.get("reason")):
         raise RegistryError(f"{where}: its margin is not the rule's; give margin and reason")

@@ -181,14 +181,20 @@ class Study:
         sides: Mapping[str, Callable[..., Any]],
         over: Sequence[Any] = (),
         *,
+        rounds: int = 30,
         seconds: float = 10.0,
+        wall: bool = False,
     ) -> dict[str, NDArray[Any]]:
         """Time sides in turns until their ratios are known to 2%, or `seconds` are spent.
+
+        `rounds` is the least number, 30 unless the claim is registered with fewer. Sides that work
+        in other threads or processes want the clock on the `wall`: see `evidence.race`.
 
         Where what is timed differs by replicate, as steps to a set accuracy do, rounds are no
         replicates: each side is then called with one of `over` a round, and returns a mean of each.
         """
-        return race_over(over, sides, seconds=seconds) if over else race(sides, seconds=seconds)
+        how: dict[str, Any] = {"rounds": rounds, "seconds": seconds, "wall": wall}
+        return race_over(over, sides, **how) if over else race(sides, **how)
 
     def check(self, statement: str, holds: Any, seen: str = "") -> None:
         """Say that the experiment is what it should be, and show it; `seen` tells what was found.

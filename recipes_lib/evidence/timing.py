@@ -20,26 +20,37 @@ def race(
     *,
     seconds: float = 0.0,
     width: float = 0.02,
+    wall: bool = False,
 ) -> dict[str, NDArray[np.float64]]:
-    """Return the seconds that each side took, (rounds,), in rounds that each begin with another.
+    """Return the seconds that each side took, (rounds,), in rounds that each begin with another,
+    and in which each side follows each other one equally often: what ran before leaves its mark.
 
     `rounds` is the least number; more are added until the interval of each side's ratio to the
     first reaches `width` to either side, or until `seconds` are spent. The verdict has no say in
     that. A ratio round by round is a paired sample for `study.claim`. Where there is no accelerator
     and torch has one thread, this thread's own processor time is taken, which other programs
-    stretch less; a side that works in other threads or processes is then timed wrongly: use
-    `Stopwatch`.
+    stretch less; sides that work in other threads or processes want `wall`, the time that passes.
     """
-    clock = _thread_seconds if _alone() else _seconds
+    clock = _thread_seconds if _alone() and not wall else _seconds
     names, times = list(sides), {name: list[float]() for name in sides}
+    orders = cycle(_orders(names))
     end = perf_counter() + seconds
     while len(times[names[0]]) < warm_up + rounds or (
         perf_counter() < end and _widest(times, warm_up) > width
     ):
-        first = len(times[names[0]]) % len(names)
-        for name in names[first:] + names[:first]:
+        for name in next(orders):
             times[name].append(clock(sides[name]))
     return {name: np.array(values[warm_up:]) for name, values in times.items()}
+
+
+def _orders(names: Sequence[str]) -> list[list[str]]:
+    """Williams's design (1949, doi:10.1071/CH9490149): 0, 1, n-1, 2, … and its shifts; of an odd
+    number of sides their mirror images, too.
+    """
+    count = len(names)
+    first = [(turn + 1) // 2 * (1 if turn % 2 else -1) for turn in range(count)]
+    rows = [[names[(at + shift) % count] for at in first] for shift in range(count)]
+    return rows + [row[::-1] for row in rows] if count % 2 else rows
 
 
 def race_over(

@@ -1,9 +1,9 @@
 """Runs: what each is told, and what is left of them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, signature
-from itertools import product
+from itertools import accumulate, product
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -58,6 +58,33 @@ def net_of(make_net: MakeNet, seed: int) -> nn.Module:
         if parameter.kind in places and parameter.default is Parameter.empty
     ]
     return make_net(seed) if needed else make_net()
+
+
+def joined(sweeps: "Sequence[Runs]") -> "Runs":
+    """Return several sweeps of one kind of net as one, their runs in order.
+
+    For what `fit_many` takes once for all runs, such as an augmentation, where settings differ in
+    it. Raises `ValueError` where the numbers of steps differ.
+
+    >>> joined([fit_many(make_net, splits, runs, augment=one, **how) for one in augments])
+    """
+    import pandas as pd
+
+    if len({sweep.step_losses.shape[1] for sweep in sweeps}) != 1:
+        raise ValueError("sweeps took different numbers of steps; join those of one length")
+    first, starts = sweeps[0], [0, *accumulate(len(sweep.runs) for sweep in sweeps)]
+    tables = [
+        sweep.table.assign(run=sweep.table.run + start)
+        for sweep, start in zip(sweeps, starts, strict=False)
+    ]
+    weights = {name: torch.cat([sweep.weights[name] for sweep in sweeps]) for name in first.weights}
+    return replace(
+        first,
+        table=pd.concat(tables, ignore_index=True),
+        step_losses=torch.cat([sweep.step_losses for sweep in sweeps]),
+        runs=[run for sweep in sweeps for run in sweep.runs],
+        weights=weights,
+    )
 
 
 @dataclass(frozen=True)
