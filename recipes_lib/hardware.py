@@ -20,6 +20,7 @@ INT8_DOT_PRODUCTS = {
     "amx_int8",
     "asimddp",
 }  # as Linux names them, on x86 and Arm
+BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
 def resolve_device(device: str = "auto") -> torch.device:
@@ -55,12 +56,17 @@ def integers_lack() -> str:
     """Say that the processor has no dot products of 8-bit integers; nothing where it has, or does
     not tell.
     """
+    return _lacks(INT8_DOT_PRODUCTS, "dot products of 8-bit integers")
+
+
+def bf16_lacks() -> str:
+    """Say that the processor has no bf16 unit; nothing where it has, or does not tell."""
+    return _lacks(BF16, "bf16 unit")
+
+
+def _lacks(wanted: set[str], what: str) -> str:
     flags = set(_cpuinfo().split())
-    return (
-        ""
-        if not flags or flags & INT8_DOT_PRODUCTS
-        else "the processor has no dot products of 8-bit integers"
-    )
+    return "" if not flags or flags & wanted else f"the processor has no {what}"
 
 
 class Stopwatch:

@@ -75,8 +75,8 @@ def fit(
     for `betas`.
 
     `after_step(step, runs, weights)` and `after_epoch(epoch, runs, weights)` see the state_dict,
-    each entry (1, …), of the runs [0]; as in `fit_many`, what they keep they must copy. Raises
-    `ValueError` for what cannot be trained.
+    each entry (1, …), of the runs [0]; as in `fit_many`, what they keep they must copy, and what
+    they write into it training goes on from. Raises `ValueError` for what cannot be trained.
 
     >>> fit(net, splits, num_steps=100, batch_size=64, lr=0.1, schedule=schedules.cosine())
     """

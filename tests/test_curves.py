@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from recipes_lib.data.splits import Split, Splits
-from recipes_lib.evidence.curves import by_setting, by_size
+from recipes_lib.evidence.curves import by_setting, by_side, by_size
 from recipes_lib.evidence.intervals import mean_interval
 from recipes_lib.evidence.tuning import METRICS, Tuned
 
@@ -50,3 +50,14 @@ def test_by_setting_draws_tuning_scores(ax):
     assert ax.lines[0].get_ydata() == pytest.approx([0.6, 0.8])
     low, high = mean_interval(np.array([[0.5, 0.8], [0.6, 0.7], [0.7, 0.9]]), 0.5)
     assert bounds(ax) == pytest.approx((low[0], high[1]))
+
+
+def test_by_side_draws_each_side_as_a_row_with_the_corrected_interval(ax):
+    by_side(ax, {"dense": tuned([0.1, 0.2, 0.3]), "pruned": tuned([0.6, 0.7, 0.8])})
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["dense", "pruned"]
+    assert ax.lines[0].get_xdata() == pytest.approx([0.2, 0.7])
+    low, high = mean_interval(np.array([[0.1, 0.6], [0.2, 0.7], [0.3, 0.8]]), 0.5)
+    reach = ax.collections[0].get_segments()
+    assert [one[:, 0].tolist() for one in reach] == [
+        pytest.approx(pair) for pair in zip(low, high, strict=True)
+    ]

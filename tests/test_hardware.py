@@ -6,7 +6,7 @@ import torch
 from recipes_lib import hardware
 from recipes_lib.evidence.study import Study
 from recipes_lib.evidence.timing import race
-from recipes_lib.hardware import Stopwatch, integers_lack, resolve_device, stamp
+from recipes_lib.hardware import Stopwatch, bf16_lacks, integers_lack, resolve_device, stamp
 
 
 def test_auto_is_the_accelerator_or_the_processor() -> None:
@@ -57,6 +57,22 @@ def test_a_processor_without_integer_dot_products_is_known(
 ) -> None:
     monkeypatch.setattr(hardware, "_cpuinfo", lambda: flags)
     assert integers_lack() == lacks
+
+
+@pytest.mark.parametrize(
+    ("flags", "lacks"),
+    [
+        ("flags : fpu avx512_bf16", ""),
+        ("Features : fp asimd bf16", ""),
+        ("flags : fpu avx512_vnni", "the processor has no bf16 unit"),
+        ("", ""),
+    ],
+)
+def test_a_processor_without_a_bf16_unit_is_known(
+    flags: str, lacks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_cpuinfo", lambda: flags)
+    assert bf16_lacks() == lacks
 
 
 class TwoGPUs:

@@ -237,6 +237,21 @@ def test_observers_see_the_weights_of_each_run(strategy: str) -> None:
             assert torch.equal(steps[2, run][name], epochs[1, run][name])
 
 
+@pytest.mark.parametrize("strategy", [*STRATEGIES, "stacked-compiled"])
+def test_training_goes_on_from_what_an_observer_writes(strategy: str) -> None:
+    mask = torch.arange(7) % 2
+
+    def hold(step: int, runs: Sequence[int], weights: Weights) -> None:
+        weights["1.bias"].mul_(mask)  # (K, 7)
+
+    runs, how = some_runs("sgd"), {"num_epochs": None, "num_steps": NUM_STEPS}
+    held = sweep(runs, strategy=strategy, after_step=hold, **how).weights["1.bias"]
+    free = sweep(runs, strategy=strategy, **how).weights["1.bias"]
+    assert torch.equal(held == 0, (mask == 0).expand_as(held))
+    # What stays takes over from what is gone: it did not only lose its neighbors at the end.
+    assert not torch.isclose(held, free)[:, mask == 1].all()
+
+
 def test_a_part_of_a_large_sweep_knows_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LARGEST_STACK", 2)
     seen: dict[int, float] = {}

@@ -277,6 +277,26 @@ def test_joined_sweeps_are_the_runs_of_all_in_order() -> None:
         joined([flipped, replace(flipped, step_losses=flipped.step_losses[:, :-1])])
 
 
+def test_some_runs_of_a_sweep_are_a_sweep_in_the_order_asked_for() -> None:
+    whole = sweep(grid(lr=[0.1, 0.3], seed=[4, 5]), num_epochs=2)
+    some = whole.at([3, 0])
+    assert some.runs == [whole.runs[3], whole.runs[0]]
+    assert some.table.run.tolist() == [0, 0, 1, 1]
+    assert some.last.valid_loss.tolist() == whole.last.valid_loss[[3, 0]].tolist()
+    assert some.test().test_loss.tolist() == whole.test([3, 0]).test_loss.tolist()
+    assert torch.equal(some.step_losses, whole.step_losses[[3, 0]])
+
+
+def test_the_best_of_runs_in_a_row_is_that_of_lowest_validation_loss() -> None:
+    whole = sweep(grid(seed=[4, 5], lr=[0.1, 0.3, 0.2]), num_epochs=1)
+    losses = whole.last.valid_loss.to_numpy().reshape(2, 3).copy()
+    losses[0, losses[0].argmin()] = float("nan")  # a net that is lost is not the best
+    lost = replace(whole, table=whole.table.assign(valid_loss=losses.ravel()))
+    kept = lost.best_of(3)
+    assert kept.last.valid_loss.tolist() == np.nanmin(losses, axis=1).tolist()
+    assert [run["seed"] for run in kept.runs] == [4, 5]
+
+
 def test_any_loss_is_taken_run_by_run() -> None:
     def loss(outputs: Tensor, y: Tensor) -> Tensor:
         return F.mse_loss(outputs, F.one_hot(y, 3).to(outputs.dtype))

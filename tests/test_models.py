@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from recipes_lib.nets.models import LSTM, cnn, mlp
+from recipes_lib.nets.models import LSTM, cnn, mlp, residual
 
 
 @pytest.mark.parametrize("make_net", [mlp, cnn, LSTM])
@@ -34,3 +34,24 @@ def test_a_cnn_is_what_it_says() -> None:
     conv, norm, head = ours[0], ours[1], ours[-1]
     seen = functional.max_pool2d(norm(functional.conv2d(x, conv.weight, padding=1)).relu(), 2)
     torch.testing.assert_close(ours(x), head(seen.flatten(1)))
+
+
+def test_a_residual_net_adds_its_branches_and_stands_without_one() -> None:
+    torch.manual_seed(0)
+    net, x = residual((1, 4, 4), 3, width=8, depth=2), torch.rand(5, 1, 4, 4)
+    read = net[1](x.flatten(1))
+    first = read + net[2][3](net[2][1](read.relu()).relu())
+    second = first + net[3][3](net[3][1](first.relu()).relu())
+    torch.testing.assert_close(net(x), net[4](second))
+    torch.testing.assert_close((net[:2] + net[3:])(x).shape, (5, 3))
+    with pytest.raises(ValueError, match="depth"):
+        residual((1, 4, 4), 3, depth=0)
+
+
+def test_an_mlp_normalizes_before_each_relu_and_drops_after_it() -> None:
+    net = mlp((1, 8, 8), 3, (4, 5), norm=nn.BatchNorm1d, dropout=0.5)
+    assert [type(layer).__name__ for layer in net[1:4]] == ["Linear", "BatchNorm1d", "Sequential"]
+    assert isinstance(net[3][0], nn.ReLU)
+    assert net[3][1].p == 0.5
+    plain, dropping = mlp((1, 8, 8), 3), mlp((1, 8, 8), 3, dropout=0.5)
+    assert list(plain.state_dict()) == list(dropping.state_dict())

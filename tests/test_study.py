@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -167,6 +168,25 @@ def test_draws_of_a_date_share_its_splits(register: Any) -> None:
     one = study(seed=20240101)
     for seed in one.fresh:
         assert {one.split_of(draw) for draw in one._drawn([seed], 8)} == {seed}
+
+
+def test_draws_of_a_replicate_share_its_split_of_the_study_s_data(register: Any) -> None:
+    register()
+    one = study()
+    splits, (first, second, other, _) = one.splits(image_size=4), one._drawn(one.fresh[:2], 2)
+    assert splits(first) is splits(second)
+    assert splits(first).shape == (1, 4, 4)
+    own = load("digits", seed=one.fresh[1], image_size=4)
+    assert torch.equal(splits(other).test.x, own.test.x)
+    assert not torch.equal(splits(first).test.x, own.test.x)
+
+
+def test_training_may_return_the_scores_themselves(register: Any) -> None:
+    register()
+    steps, rates = Metric("steps", "lower"), [{"lr": 1.0}, {"lr": 2.0}]
+    tuned = study().tune(lambda runs: [3.0 / run["lr"] for run in runs], rates, steps)
+    assert tuned.best == {"lr": 2.0}
+    assert set(tuned.values) == {1.5}
 
 
 def test_settings_that_cannot_be_compared_are_refused(register: Any) -> None:
@@ -351,6 +371,30 @@ def test_a_case_that_cannot_be_measured_says_why(register: Any, shown: Shown) ->
     study().claim("a", {"x": (values, values), "y": "there is no GPU"})
     assert shown[0]["claim"][1]["verdict"] == "none"
     assert "There is no GPU" in shown[0]["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("row", "control", "why"),
+    [
+        ({"metric": "loss"}, 0.0, "a ratio needs values above zero"),
+        ({"metric": "loss"}, np.inf, "replicates [0] are not finite"),
+        ({"metric": "accuracy"}, np.nan, "replicates [0] are not finite"),
+        ({"metric": "exact"}, np.nan, "values are not finite"),
+    ],
+)
+def test_on_other_data_a_side_without_an_effect_costs_its_case_alone(
+    register: Any, shown: Shown, row: dict[str, str], control: float, why: str
+) -> None:
+    register(case=[{"name": "x"}, {"name": "y"}], **row)
+    values = np.linspace(0.5, 1, 8)
+    cases = {"x": (values, np.r_[control, values[1:]]), "y": (values, values)}
+    study(dataset="mine").claim("a", cases)
+    lost, kept = shown[0]["claim"]
+    assert [lost["verdict"], kept["verdict"] == "none"] == ["none", False]
+    assert lost["why_none"] == why
+    assert f"<strong>{why[0].upper()}{why[1:]}</strong>" in shown[0]["text/html"]
+    with pytest.raises(ValueError, match=re.escape(why)):
+        study().claim("a", cases)
 
 
 def test_a_script_prints_text_without_marks(

@@ -11,6 +11,7 @@ from recipes_lib.nets.transfer import (
     for_classes,
     new_head,
     random_twin,
+    redraw,
     restarted,
     shuffled,
 )
@@ -133,3 +134,16 @@ def test_a_restarted_net_has_the_source_s_body_and_a_new_head():
     alone = restarted(own, None, seed=2)
     assert alone[1].weight.equal(first)
     assert alone[-1].weight.equal(new_head(5, 3, seed=2).weight)
+
+
+def test_redrawing_gives_the_weights_that_a_new_net_would_have():
+    def make():
+        return nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3))
+
+    net = make()
+    nn.init.constant_(net[1].weight, 7.0)
+    torch.manual_seed(3)
+    redraw(net)
+    torch.manual_seed(3)
+    for mine, wanted in zip(net.parameters(), make().parameters(), strict=True):
+        assert mine.equal(wanted)

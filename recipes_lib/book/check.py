@@ -116,13 +116,14 @@ def _left_out(path: Path) -> list[str]:
     from recipes_lib.deploy.serve import (
         torchserve_lacks,  # late, as the next: torch and NumPy are heavy for who only runs
     )
-    from recipes_lib.hardware import integers_lack
+    from recipes_lib.hardware import bf16_lacks, integers_lack
 
     code = [cell for cell in read_notebook(path).cells if cell.cell_type == "code"]
     left_out = []
     for need, lacks in {
         "needs-torchserve": torchserve_lacks,
         "needs-integers": integers_lack,
+        "needs-bf16": bf16_lacks,
     }.items():
         cells = [f"Cell {number}" for number, cell in enumerate(code) if need in tags(cell)]
         if cells and (why := lacks()):

@@ -1,6 +1,7 @@
 from . import augment as augment
 from .embedded import EMBEDDED as EMBEDDED
 from .folders import decode as decode
+from .labels import mislabeled as mislabeled
 from .series import load_series as load_series
 from .sets import TORCHVISION as TORCHVISION
 from .sets import load as load

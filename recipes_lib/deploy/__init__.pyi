@@ -1,6 +1,10 @@
 from .client import ask as ask
 from .client import load_test as load_test
 from .client import malformed as malformed
+from .inspect import Kernels as Kernels
+from .inspect import compiled_code as compiled_code
+from .inspect import kernels as kernels
+from .inspect import peak_memory as peak_memory
 from .serve import free_ports as free_ports
 from .serve import program_path as program_path
 from .serve import serving as serving

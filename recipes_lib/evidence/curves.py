@@ -1,4 +1,4 @@
-"""Curves of tuned sides: their test values by size, their tuning scores by one setting."""
+"""Tuned sides drawn: test values by size or one a row, tuning scores by one setting."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from recipes_lib.evidence.plots import band
+from recipes_lib.evidence.intervals import mean_interval
+from recipes_lib.evidence.plots import band, effects
 from recipes_lib.evidence.tuning import Tuned
 
 
@@ -25,3 +26,14 @@ def by_setting(ax: Axes, side: Tuned, name: str, **line: Any) -> None:
     tried = [setting[name] for setting in side.settings]
     ratio = side.test_ratio or 0.0
     band(ax, tried, side.scores.T, test_ratio=ratio, **{"marker": ".", **line})
+
+
+def by_side(ax: Axes, sides: Mapping[str, Tuned]) -> None:
+    """Draw what each side was worth on fresh replicates, one a row, with its interval.
+
+    >>> by_side(ax, {"dense": dense, "pruned": pruned})
+    """
+    values = np.stack([side.values for side in sides.values()], axis=1)  # (replicates, sides)
+    ratio = next(iter(sides.values())).test_ratio
+    bounds = np.stack(mean_interval(values, ratio or 0.0), axis=1)
+    effects(ax, list(sides), values.mean(axis=0), bounds)

@@ -13,6 +13,10 @@ Z = NormalDist().inv_cdf(0.975)
 SHARES, STUDENT, CORRECTED = "shares", "Student", "corrected"
 
 
+class IncomparableError(ValueError):
+    """Values that were measured and have no effect: a run diverged, or a ratio has a zero."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Treatment against control: the mean effect, its 95% interval, of how many pairs, in what
@@ -36,14 +40,15 @@ def compare(
     Bengio's corrected one, where `test_ratio` is the number of test over that of training images
     (doi:10.1023/A:1024068626366). Where every value is 0 or 1 it is Bonett and Price's adjusted
     Wald interval of paired proportions (doi:10.3102/1076998611411915), for which replicates that
-    all agree are no proof of certainty. Raises `ValueError` for values that cannot be paired.
+    all agree are no proof of certainty. Raises `ValueError` for values that cannot be paired,
+    `IncomparableError` for those that are not finite or, in a ratio, not above zero.
 
     >>> compare([0.75, 1.0, 0.5], [0.5, 0.5, 0.5], test_ratio=1 / 3).effect
     0.25
     """
     pair = _paired(treatment, control)
     if ratio and (pair <= 0).any():
-        raise ValueError("a ratio needs values above zero; compare differences instead")
+        raise IncomparableError("a ratio needs values above zero; compare differences instead")
     first, second = np.log(pair) if ratio else pair
     if not ratio and np.isin(pair, (0, 1)).all():
         interval, kind = _proportions(first, second), SHARES
@@ -83,7 +88,8 @@ def _paired(treatment: ArrayLike, control: ArrayLike) -> Values:
     pair = np.stack([first, second])
     if not np.isfinite(pair).all():
         where = np.flatnonzero(~np.isfinite(pair).all(axis=0)).tolist()
-        raise ValueError(f"replicates {where} are not finite; measure what diverged runs have, too")
+        fix = "measure what diverged runs have, too"
+        raise IncomparableError(f"replicates {where} are not finite; {fix}")
     return pair
 
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from recipes_lib.evidence.claims import Case, Claim, RegistryError
-from recipes_lib.evidence.intervals import compare
+from recipes_lib.evidence.intervals import IncomparableError, compare
 from recipes_lib.evidence.tuning import Tuned
 from recipes_lib.evidence.verdicts import CONTRADICTED, NONE, SUPPORTED, judge
 
@@ -39,9 +39,10 @@ def record(
 ) -> Record:
     """Compare the sides of a case as it was registered, on `n` replicates.
 
-    `sides` may say instead why the case was not measured. Where a check failed there is no verdict.
-    Raises `RegistryError` for sides that are not what was registered, `ValueError` for values that
-    cannot be compared.
+    `sides` may say instead why the case was not measured. Where a check failed there is no verdict,
+    nor, beyond the book's own setting, where a run diverged or a ratio has a zero. Raises
+    `RegistryError` for sides that are not what was registered, `ValueError` for values that cannot
+    be compared.
     """
     found = {**EMPTY, **_registered(claim, case), **setting, "checks": list(checks)}
     if case.processor:
@@ -49,7 +50,12 @@ def record(
     if isinstance(sides, str):
         return found | {"why_none": sides}
     first, second = sides
-    found |= _exact(case, *sides) if case.exact else _compared(claim, case, first, second, n)
+    try:
+        found |= _exact(case, *sides) if case.exact else _compared(claim, case, first, second, n)
+    except IncomparableError as error:
+        if setting["binding"]:
+            raise
+        return found | {"why_none": str(error).partition(";")[0]}
     failed = [check["statement"] for check in checks if not check["holds"]]
     if failed:
         found |= {"verdict": NONE, "instead": "", "why_none": f"a check failed: {failed[0]}"}
@@ -117,5 +123,5 @@ def _exact(case: Case, first: Any, second: Any) -> Record:
         raise ValueError(f"shapes differ: {tuple(one.shape)} and {tuple(other.shape)}")
     gap = float((one - other).abs().max())
     if math.isnan(gap):
-        raise ValueError("values are not finite; measure what diverged runs have, too")
+        raise IncomparableError("values are not finite; measure what diverged runs have, too")
     return {"effect": gap, "n": 1, "verdict": SUPPORTED if gap <= case.margin else CONTRADICTED}

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from html import escape
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
+from recipes_lib.data.sets import load
 from recipes_lib.data.splits import Splits, leaked
 from recipes_lib.evidence import cards
 from recipes_lib.evidence.claims import Claim, Protocol, RegistryError, inline
@@ -121,6 +123,17 @@ class Study:
         >>> splits = cache(lambda seed: load("digits", seed=study.split_of(seed)))
         """
         return seed % DRAW
+
+    def splits(self, image_size: int | None = None) -> Callable[[int], Splits]:
+        """Return a function that draws the study's data set for a seed, on its device.
+
+        Each split is drawn once, for all draws of its replicate.
+
+        >>> splits = study.splits(image_size=14)
+        """
+        how: dict[str, Any] = {"device": self.device, "image_size": image_size}
+        drawn = cache(lambda split: load(self.dataset, seed=split, **how))
+        return lambda seed: drawn(self.split_of(seed))
 
     def pick(self, quick: Choice, full: Choice) -> Choice:
         """Choose by scale."""

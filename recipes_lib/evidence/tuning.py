@@ -19,15 +19,16 @@ Score = Callable[[Any], ArrayLike]
 
 @dataclass(frozen=True)
 class Metric:
-    """A score a run: `valid` and `test` map what training returned to (runs,) values.
+    """A score a run: `valid` and `test` map what training returned to (runs,) values, which it
+    may also return itself.
 
     Settings are chosen by `valid` on tuning replicates; `test` is what fresh ones report.
     """
 
     name: str
     better: Literal["higher", "lower"]
-    valid: Score
-    test: Score
+    valid: Score = np.asarray
+    test: Score = np.asarray
 
 
 def _last(column: str) -> Score:

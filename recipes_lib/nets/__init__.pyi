@@ -9,5 +9,6 @@ from .transfer import Features as Features
 from .transfer import for_classes as for_classes
 from .transfer import new_head as new_head
 from .transfer import random_twin as random_twin
+from .transfer import redraw as redraw
 from .transfer import restarted as restarted
 from .transfer import shuffled as shuffled

@@ -1,19 +1,40 @@
 """The few nets that several recipes share."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from recipes_lib.given import whole
+from recipes_lib.given import check_share, whole
 
 
-def mlp(shape: tuple[int, ...], num_classes: int, hidden: tuple[int, ...] = (64,)) -> nn.Sequential:
-    """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes)."""
+def mlp(
+    shape: tuple[int, ...],
+    num_classes: int,
+    hidden: tuple[int, ...] = (64,),
+    *,
+    norm: Callable[[int], nn.Module] | None = None,
+    dropout: float = 0.0,
+) -> nn.Sequential:
+    """Build a ReLU net on flattened images: (N, *shape) to logits (N, num_classes).
+
+    Before each ReLU stands a layer that `norm` makes for its width, after it dropout.
+    """
     whole("num_classes", num_classes)
+    check_share("dropout", dropout)
     sizes = (prod(shape), *_sizes("hidden", hidden))
-    layers = [layer for pair in pairwise(sizes) for layer in (nn.Linear(*pair), nn.ReLU())]
+    # Dropout is no layer of its own, so that weights have the same names with and without it.
+    layers = [
+        layer
+        for before, width in pairwise(sizes)
+        for layer in (
+            nn.Linear(before, width),
+            *([norm(width)] if norm else []),
+            nn.Sequential(nn.ReLU(), nn.Dropout(dropout)) if dropout else nn.ReLU(),
+        )
+    ]
     return nn.Sequential(nn.Flatten(), *layers, nn.Linear(sizes[-1], num_classes))
 
 
@@ -39,6 +60,31 @@ def cnn(
         )
     ]
     return nn.Sequential(*stages, nn.Flatten(), nn.Linear(channels[-1] * pixels, num_classes))
+
+
+class Branch(nn.Sequential):
+    """Layers whose outputs are added to what they read."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (N, …) for (N, …)."""
+        return x + super().forward(x)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def residual(
+    shape: tuple[int, ...], num_classes: int, width: int = 32, depth: int = 3
+) -> nn.Sequential:
+    """Build a linear layer, `depth` branches of two and a last one: (N, *shape) to logits.
+
+    A branch fits between any others, so that one can be taken out.
+    """
+    for what, size in (("num_classes", num_classes), ("width", width), ("depth", depth)):
+        whole(what, size)
+    branches = [
+        Branch(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
+        for _ in range(depth)
+    ]
+    first, last = nn.Linear(prod(shape), width), nn.Linear(width, num_classes)
+    return nn.Sequential(nn.Flatten(), first, *branches, last)
 
 
 class LSTM(nn.Module):

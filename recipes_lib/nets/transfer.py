@@ -95,6 +95,14 @@ def shuffled(net: nn.Module, seed: int) -> nn.Module:
     return copy
 
 
+def redraw(net: nn.Module) -> nn.Module:
+    """Draw the weights of all layers anew, in place, as torch does at first; return the net."""
+    for layer in net.modules():
+        if callable(reset := getattr(layer, "reset_parameters", None)):
+            reset()
+    return net
+
+
 def random_twin(net: nn.Sequential, x: Tensor, seed: int) -> nn.Sequential:
     """Return the same layers with random weights: what is left without training.
 
@@ -103,9 +111,8 @@ def random_twin(net: nn.Sequential, x: Tensor, seed: int) -> nn.Sequential:
     twin = deepcopy(net)
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(check_seed(seed))
+        redraw(twin)
         for layer in twin.modules():
-            if callable(reset := getattr(layer, "reset_parameters", None)):
-                reset()
             if isinstance(layer, nn.BatchNorm2d):
                 layer.momentum = 1.0  # keep the statistics of this one batch, not a running mean
         twin.train()(x)

@@ -1,11 +1,12 @@
 """Muon for the hidden matrices of many nets at once, AdamW for all else."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from recipes_lib.optim.muon import Groups, MuonAndAdamW
 from recipes_lib.optim.rules import Hyperparameters, Rule, State, rule
 
 
@@ -40,8 +41,15 @@ def muon_on(net: nn.Module, hidden: Callable[[str], bool]) -> Rule:
                 # Scaled like this, the update is as large as AdamW's, so that one rate serves both.
                 new.copy_(before - 0.2 * max(shape) ** 0.5 * lr * turned)
 
-    def stock(groups: Sequence[dict[str, Any]], **shared: Any) -> "_Both":
-        return _Both(groups, picked, **shared)
+    def stock(groups: Groups, **shared: Any) -> MuonAndAdamW:
+        every = [{**group, "params": [weight]} for group in groups for weight in group["params"]]
+        # Settings are tried out on a lone vector before there is a net, hence not strict.
+        pairs = [
+            (chosen and w["params"][0].dim() == 2, w)
+            for w, chosen in zip(every, picked, strict=False)
+        ]
+        matrices, rest = ([w for turned, w in pairs if turned == kind] for kind in (True, False))
+        return MuonAndAdamW(matrices, rest, **shared)
 
     buffers = ("mean", "square", "velocity")
     defaults = {"lr": 1e-3, "momentum": 0.95, "weight_decay": 1e-2}
@@ -64,32 +72,3 @@ def orthogonal(matrices: Tensor) -> Tensor:
         x = 3.4445 * x + (2.0315 * gram @ gram - 4.775 * gram) @ x
     turned: Tensor = x.mT if tall else x
     return turned
-
-
-class _Both:
-    """`torch.optim.Muon` and `torch.optim.AdamW` as one; weights come in the order of the net."""
-
-    def __init__(
-        self,
-        groups: Sequence[dict[str, Any]],
-        picked: Sequence[bool],
-        momentum: float,
-        **shared: Any,
-    ) -> None:
-        every = [{**group, "params": [weight]} for group in groups for weight in group["params"]]
-        # Settings are tried out on a lone vector before there is a net, hence not strict.
-        pairs = [*zip(every, picked, strict=False)]
-        matrices = [one for one, chosen in pairs if chosen and one["params"][0].dim() == 2]
-        rest = [one for one, chosen in pairs if not chosen or one["params"][0].dim() != 2]
-        alike: dict[str, Any] = {"adjust_lr_fn": "match_rms_adamw", **shared}
-        self.steppers: list[torch.optim.Optimizer] = []
-        if matrices:
-            self.steppers.append(torch.optim.Muon(matrices, momentum=momentum, **alike))
-        if rest:
-            self.steppers.append(torch.optim.AdamW(rest, **shared))
-        self.param_groups = [mine for stepper in self.steppers for mine in stepper.param_groups]
-
-    def step(self) -> None:
-        """Update all weights."""
-        for stepper in self.steppers:
-            stepper.step()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from recipes_lib.names import require
-from recipes_lib.optim.muon import Muon
+from recipes_lib.optim.muon import muon
 
 Hyperparameters = Mapping[str, float | Tensor]
 State = Mapping[str, Tensor]
@@ -216,5 +216,5 @@ RULES = {
     "adam": Rule(_adam, _ADAM, _MOMENTS, torch.optim.Adam, _FUSED),
     "adamw": Rule(_adamw, {**_ADAM, "weight_decay": 1e-2}, _MOMENTS, torch.optim.AdamW, _FUSED),
     "radam": Rule(_radam, _ADAM, _MOMENTS, torch.optim.RAdam),
-    "muon": Rule(None, _MUON, (), Muon),
+    "muon": Rule(None, _MUON, (), muon),
 }

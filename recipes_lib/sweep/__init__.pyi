@@ -1,4 +1,11 @@
 from .many import fit_many as fit_many
+from .masks import fit_on as fit_on
+from .masks import held as held
+from .masks import largest as largest
+from .masks import masked as masked
+from .masks import scattered as scattered
+from .masks import smallest as smallest
+from .masks import zeros as zeros
 from .parts import fit_parts as fit_parts
 from .runs import Run as Run
 from .runs import Runs as Runs

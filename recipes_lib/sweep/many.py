@@ -57,8 +57,9 @@ def fit_many(
 
     `after_step(step, runs, weights)` and `after_epoch(epoch, runs, weights)` see the weights and
     buffers by name, (K, …), of the K runs that are numbered in `runs`. They are those in training:
-    copy what you keep. A sweep is trained in parts where it is large, or not stacked, and then
-    each part is seen from its first step to its last.
+    copy what you keep; what you write into them, such as zeros, training goes on from. A sweep is
+    trained in parts where it is large, or not stacked, and then each part is seen from its first
+    step to its last.
 
     `strategy` is one of `STRATEGIES`; `engine` is "here", "processes" or "ray" (the cluster of
     `RAY_ADDRESS`, else one on this machine), with `num_workers` (default: one a core). Only the

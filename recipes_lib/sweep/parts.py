@@ -31,17 +31,5 @@ def fit_parts(fit: Fit, runs: Sequence[Run], names: Sequence[str]) -> Runs:
         own = [{k: v for k, v in runs[row].items() if k not in names} for row in rows]
         part = fit(own, **chosen)
         parts.append(replace(part, table=part.table.assign(**chosen)))
-    return _reordered(joined(parts), [row for rows in groups.values() for row in rows], runs)
-
-
-def _reordered(sweep: Runs, rows: Sequence[int], runs: Sequence[Run]) -> Runs:
-    """Bring a sweep, of which run k is run `rows[k]` of `runs`, into the order of `runs`."""
-    table = sweep.table.assign(run=[rows[run] for run in sweep.table.run])
-    order = torch.tensor(rows, device=sweep.step_losses.device).argsort()
-    return replace(
-        sweep,
-        table=table.sort_values("run", kind="stable", ignore_index=True),
-        step_losses=sweep.step_losses[order],
-        runs=list(runs),
-        weights={name: weight[order] for name, weight in sweep.weights.items()},
-    )
+    order = torch.tensor([row for rows in groups.values() for row in rows]).argsort()
+    return replace(joined(parts).at(order.tolist()), runs=list(runs))

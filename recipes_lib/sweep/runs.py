@@ -119,6 +119,32 @@ class Runs:
         )
         return int(ranked.run.iloc[0])
 
+    def at(self, rows: Iterable[int]) -> "Runs":
+        """Return these runs alone, in this order."""
+        import pandas as pd
+
+        chosen = [int(row) for row in rows]
+        epochs = dict(iter(self.table.groupby("run")))
+        parts = [epochs[row].assign(run=run) for run, row in enumerate(chosen)]
+        index = torch.tensor(chosen, device=self.step_losses.device)
+        return replace(
+            self,
+            table=pd.concat(parts, ignore_index=True),
+            step_losses=self.step_losses[index],
+            runs=[self.runs[row] for row in chosen],
+            weights={name: weight[index] for name, weight in self.weights.items()},
+        )
+
+    def best_of(self, count: int) -> "Runs":
+        """Keep one of each `count` runs in a row: that of lowest validation loss at the end.
+
+        For a setting that each net chooses by itself.
+
+        >>> fit_many(make_net, splits, grid(seed=range(8), lr=[0.1, 1.0]), **how).best_of(2)
+        """
+        losses = self.last.valid_loss.fillna(torch.inf).to_numpy().reshape(-1, count)
+        return self.at(count * row + best for row, best in enumerate(losses.argmin(axis=1)))
+
     def net(self, run: int) -> nn.Module:
         """Return a net with that run's weights, on their device."""
         net = net_of(self.make_net, seed_of(self.runs[run]))
