@@ -218,22 +218,6 @@ def test_a_claim_without_a_check_owes_one(book: Path) -> None:
     assert "good: claim 'it-works' rests on no check; register one" in found
 
 
-def test_a_chapter_with_pitfalls_owes_what_the_first_edition_asked_for(book: Path) -> None:
-    def of_the_first_edition(notebook: Any) -> None:
-        for name in ("long answer", "other setup", "much code", "no summary"):
-            BREACHES[name][0](notebook)
-
-    path, heading = book / "chapters" / "good.ipynb", "## What would fool us"
-    path.write_text(path.read_text().replace(heading, "## Pitfalls"))
-    before = problems(Book(book), Book(book).recipes[0])
-    change(book, of_the_first_edition)
-    after = problems(Book(book), Book(book).recipes[0])
-    assert before == []
-    assert all("20 lines" in said or "stale" in said for said in after)
-    path.write_text(path.read_text().replace("## Pitfalls", heading))
-    assert len(problems(Book(book), Book(book).recipes[0])) == len(after) + 4
-
-
 def test_a_recipe_that_was_never_run_does_not_pass(
     make_book: Callable[..., Path], recipes_command: Invoke
 ) -> None:

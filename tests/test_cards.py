@@ -89,12 +89,6 @@ def test_who_says_so_is_named() -> None:
     assert "this book, sharper than A. Writer" in cards.who(record(**named))
 
 
-def test_a_record_of_the_first_edition_is_named_as_its_claim_is_registered() -> None:
-    row = record(id="he-for-relu", statement="He beats Xavier.", edition=1)
-    assert "He initialization suits ReLU." in cards.glance([row])
-    assert "A beats B." in cards.glance([record()])
-
-
 def test_a_claim_s_cases_stand_together() -> None:
     rows = [record(id="a", case="x"), record(id="b"), record(id="a", case="y")]
     assert [[one["case"] for one in group] for group in cards.by_claim(rows)] == [["x", "y"], [""]]

@@ -16,14 +16,7 @@ from recipes_lib.book.project import Book
 
 ROOT = Path(__file__).parent.parent
 CHAPTERS = [recipe.path for recipe in Book.find(ROOT).recipes]
-# Those that do not run yet, each with its reason; mending one takes it off the list.
-BROKEN: dict[str, str] = {}
-ALL = [
-    pytest.param(path, id=path.stem, marks=pytest.mark.xfail(strict=True, reason=BROKEN[path.stem]))
-    if path.stem in BROKEN
-    else pytest.param(path, id=path.stem)
-    for path in [NOTEBOOK, *CHAPTERS]
-]
+ALL = [pytest.param(path, id=path.stem) for path in [NOTEBOOK, *CHAPTERS]]
 
 
 def sections(path: Path) -> Iterator[tuple[str, str]]:
@@ -41,14 +34,6 @@ def solution(path: Path) -> str:
     return "\n\n".join(source for section, source in sections(path) if section == "Solution")
 
 
-def is_converted(path: Path) -> bool:
-    """Whether a chapter has the second edition's form."""
-    return "## What would fool us" in path.read_text(encoding="utf-8")
-
-
-NEW_FORM = [path for path in [NOTEBOOK, *CHAPTERS] if is_converted(path)]
-
-
 @pytest.mark.parametrize("path", ALL)
 def test_the_solution_runs_alone(path: Path, tmp_path: Path) -> None:
     (tmp_path / "solution.py").write_text(solution(path), encoding="utf-8")
@@ -57,7 +42,7 @@ def test_the_solution_runs_alone(path: Path, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stderr[-2000:]
 
 
-@pytest.mark.parametrize("path", NEW_FORM, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL)
 def test_the_solution_is_plain_pytorch_and_seeded(path: Path) -> None:
     assert "recipes_lib" not in solution(path)
     assert "manual_seed(" in solution(path)
@@ -83,7 +68,7 @@ def _globals(table: symtable.SymbolTable) -> Iterator[str]:
         yield from _globals(child)
 
 
-@pytest.mark.parametrize("path", NEW_FORM, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL)
 def test_a_function_copied_with_the_imports_lacks_nothing(path: Path) -> None:
     assert borrowed(solution(path)) == {}
 

@@ -20,9 +20,6 @@ SECTIONS = [
     "What would fool us",
     "Sources",
 ]
-# A chapter that is not converted yet has Pitfalls, and owes what the first edition asked for. With
-# the last one `is_first_edition` goes.
-FIRST_EDITION = [{"What would fool us": "Pitfalls"}.get(name, name) for name in SECTIONS]
 PARAMETERS = {"device": "auto", "scale": "quick", "seed": 0}
 MAX_WORDS = 50  # of the short answer
 MAX_MEASURING = 200  # lines of code that a reader passes between the claims and their verdicts
@@ -44,20 +41,10 @@ def anatomy(cells: Sequence[Any], parameters: Mapping[str, Any]) -> Iterator[str
     yield from _order(cells)
     yield from _parameters(cells, parameters)
     yield from _prose(cells)
-    if not is_first_edition(cells):
-        yield from _answer(cells)
-        yield from _setup(cells)
-        yield from _measuring(cells)
-        yield from _summary(cells)
-
-
-def is_first_edition(cells: Sequence[Any]) -> bool:
-    """Whether the chapter still has the first edition's form."""
-    return "Pitfalls" in _headings(cells)
-
-
-def _headings(cells: Sequence[Any]) -> list[str]:
-    return HEADING.findall("\n".join(cell.source for cell in cells if cell.cell_type == "markdown"))
+    yield from _answer(cells)
+    yield from _setup(cells)
+    yield from _measuring(cells)
+    yield from _summary(cells)
 
 
 def _head(cells: Sequence[Any]) -> Iterator[str]:
@@ -75,10 +62,10 @@ def _answer(cells: Sequence[Any]) -> Iterator[str]:
 
 
 def _order(cells: Sequence[Any]) -> Iterator[str]:
-    headings = _headings(cells)
-    wanted = FIRST_EDITION if is_first_edition(cells) else SECTIONS
-    if [heading for heading in headings if heading in wanted] != wanted:
-        have = f"have {', '.join(wanted)}, once each, in this order"
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    headings = HEADING.findall(text)
+    if [heading for heading in headings if heading in SECTIONS] != SECTIONS:
+        have = f"have {', '.join(SECTIONS)}, once each, in this order"
         yield f"sections are {', '.join(headings) or 'missing'}; {have}"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from nbformat.validator import iter_validate
 
-from recipes_lib.book.anatomy import anatomy, is_first_edition
+from recipes_lib.book.anatomy import anatomy
 from recipes_lib.book.errors import BookError
 from recipes_lib.book.fingerprint import source_digest
 from recipes_lib.book.notebook import claim_records, tags
@@ -109,8 +109,7 @@ def _cards(book: Book, recipe: Recipe) -> Iterator[str]:
         if name in claims and digest != claims[name].digest:
             yield f"claim {name!r} was registered anew since it was run; run it again"
     bare = [name for name, claim in claims.items() if not claim.checks]
-    if not is_first_edition(recipe.notebook.cells):
-        yield from (f"claim {name!r} rests on no check; register one" for name in bare)
+    yield from (f"claim {name!r} rests on no check; register one" for name in bare)
 
 
 def _named(name: str, case: str) -> str:

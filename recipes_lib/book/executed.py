@@ -79,8 +79,8 @@ class Executed:
 
     @cached_property
     def claims(self) -> list[dict[str, Any]]:
-        """The records of its claims. Those of the first edition lack too much to be read."""
-        return [record for record in claim_records(self.notebook) if "sources" in record]
+        """The records of its claims."""
+        return claim_records(self.notebook)
 
     @property
     def day(self) -> str:

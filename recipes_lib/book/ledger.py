@@ -172,7 +172,7 @@ def to_table(found: Sequence[Row]) -> Table:
     """The claims for a terminal, a line a case."""
     table = Table(*COLUMNS, pad_edge=False)
     for row in found:
-        claim = f"{words.proposition(row.records[0])} [{row.id}]"
+        claim = f"{row.records[0]['statement']} [{row.id}]"
         heads = [(claim, words.whose(row.records), row.recipe)] + [("", "", "")] * len(row.records)
         for record, (said, who, recipe) in zip(row.records, heads, strict=False):
             verdict = "\n".join(filter(None, (words.verdict(record), row.where(record))))

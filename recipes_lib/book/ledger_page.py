@@ -46,7 +46,7 @@ def _claim(row: Row, places: Sequence[str]) -> str:
     many = len(row.records)
     said = f"{many} cases" if many > 1 else "Its one case"
     opening = f"<details><summary>{said}</summary>{cards.cases(row.records)}</details>"
-    statement = escape(words.proposition(row.records[0]))
+    statement = escape(row.records[0]["statement"])
     claim = f"{statement}<br><small><code>{escape(row.id)}</code></small>"
     return (
         f'<tbody data-recipe="{escape(row.recipe)}" data-sources="{escape("|".join(row.sources))}" '

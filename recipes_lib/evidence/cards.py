@@ -12,7 +12,7 @@ from recipes_lib.evidence.words import by_claim as by_claim
 from recipes_lib.evidence.words import effect as effect
 from recipes_lib.evidence.words import full_name as full_name
 from recipes_lib.evidence.words import needed as needed
-from recipes_lib.evidence.words import proposition, sharper, whose
+from recipes_lib.evidence.words import sharper, whose
 from recipes_lib.evidence.words import tally as tally
 from recipes_lib.evidence.words import verdict as verdict
 from recipes_lib.evidence.words import who as who
@@ -198,7 +198,7 @@ def glance(records: Sequence[Record]) -> str:
 def _glance_row(records: Sequence[Record]) -> list[str]:
     first = records[0]
     claim = (
-        f'<a href="#claim-{escape(first["id"])}">{escape(proposition(first))}</a>'
+        f'<a href="#claim-{escape(first["id"])}">{escape(first["statement"])}</a>'
         f"<br><small>{escape(whose(records))}</small>"
     )
     return [claim, f"<strong>{escape(tally(records))}</strong>", plots(records)]

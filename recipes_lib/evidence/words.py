@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 from recipes_lib.evidence.forest import COLOURS
-from recipes_lib.evidence.registry import registered
 
 Record = Mapping[str, Any]
 WORDS = {"none": "no verdict"}
@@ -15,12 +14,6 @@ WORDS = {"none": "no verdict"}
 def full_name(record: Record) -> str:
     """Return the claim's id, with its case where it has several."""
     return f"{record['id']} ({record['case']})" if record.get("case") else str(record["id"])
-
-
-def proposition(record: Record) -> str:
-    """The claim in words; the first edition's records hold those of their case alone."""
-    claim = registered().claims.get(record["id"]) if record.get("edition") == 1 else None
-    return claim.statement if claim else str(record["statement"])
 
 
 def who(record: Record) -> str:
